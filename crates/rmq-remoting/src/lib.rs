@@ -1,0 +1,2 @@
+//! The Apache RocketMQ remoting protocol: frames, request and response, client and server half
+#![forbid(unsafe_code)]

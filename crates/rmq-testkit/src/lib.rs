@@ -1,0 +1,2 @@
+//! An in-process Apache RocketMQ name server and brokers with scripted faults, to test clients without a JVM
+#![forbid(unsafe_code)]
