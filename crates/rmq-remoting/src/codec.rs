@@ -1,0 +1,216 @@
+//! FrameCodec: commands as frames.
+//!
+//! ```text
+//! length: i32 | encoding: u8 | header length: u24 | header | body        length = all that follows it
+//! ```
+//! Lengths are checked as soon as they are there and before anything is allocated for them; a body passes through as [`Bytes`]. A frame is
+//! written whole or not at all. After an error nothing more is read: nobody knows where the next frame would start, and an oversize frame is
+//! not worth reading to its end.
+
+mod binary;
+mod foreign;
+mod json;
+mod limits;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio_util::codec::{Decoder, Encoder};
+
+pub use limits::FrameLimits;
+
+use crate::{FrameError, HeaderEncoding, RemotingCommand};
+
+/// Reads and writes commands on a byte stream, as an [`Encoder`] and [`Decoder`] of tokio-util.
+///
+/// Both header encodings are read whatever this side writes. After the first reading error every further one is the same: the stream has to
+/// be closed.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use rmq_remoting::{FrameCodec, RemotingCommand, RequestCode};
+/// use tokio_util::codec::{Decoder, Encoder};
+///
+/// let mut codec = FrameCodec::default();
+/// let mut wire = BytesMut::new();
+/// let request = RemotingCommand::request(RequestCode::HEART_BEAT).with_body("{}");
+/// codec.encode(&request, &mut wire)?;
+/// assert_eq!(codec.decode(&mut wire)?, Some(request));
+/// # Ok::<(), rmq_remoting::FrameError>(())
+/// ```
+#[doc(alias = "NettyDecoder", alias = "NettyEncoder")]
+#[derive(Debug, Clone, Default)]
+pub struct FrameCodec {
+    limits: FrameLimits,
+    failed: Option<FrameError>,
+}
+
+impl FrameCodec {
+    /// A codec with other than the default limits.
+    pub fn new(limits: FrameLimits) -> Self {
+        Self { limits, failed: None }
+    }
+
+    /// What this codec accepts and writes at most.
+    pub fn limits(&self) -> &FrameLimits {
+        &self.limits
+    }
+
+    fn fuse<T>(&mut self, result: Result<T, FrameError>) -> Result<T, FrameError> {
+        if let Err(error) = &result {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
+}
+
+impl Decoder for FrameCodec {
+    type Item = RemotingCommand;
+    type Error = FrameError;
+
+    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<RemotingCommand>, FrameError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let result = decode_frame(input, &self.limits);
+        self.fuse(result)
+    }
+
+    fn decode_eof(&mut self, input: &mut BytesMut) -> Result<Option<RemotingCommand>, FrameError> {
+        match self.decode(input)? {
+            None if !input.is_empty() => self.fuse(Err(FrameError::Truncated { received: input.len() })),
+            command => Ok(command),
+        }
+    }
+}
+
+impl Encoder<&RemotingCommand> for FrameCodec {
+    type Error = FrameError;
+
+    fn encode(&mut self, command: &RemotingCommand, out: &mut BytesMut) -> Result<(), FrameError> {
+        encode_head(command, command.opaque, out, &self.limits)?;
+        out.extend_from_slice(&command.body);
+        Ok(())
+    }
+}
+
+impl Encoder<RemotingCommand> for FrameCodec {
+    type Error = FrameError;
+
+    fn encode(&mut self, command: RemotingCommand, out: &mut BytesMut) -> Result<(), FrameError> {
+        self.encode(&command, out)
+    }
+}
+
+/// Appends everything of a frame but its body: length word to header, for a command that travels with `opaque` instead of its own.
+///
+/// On an error `out` is as it was.
+pub(crate) fn encode_head(command: &RemotingCommand, opaque: i32, out: &mut BytesMut, limits: &FrameLimits) -> Result<(), FrameError> {
+    let start = out.len();
+    let result = write_head(command, opaque, out, limits);
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+fn write_head(command: &RemotingCommand, opaque: i32, out: &mut BytesMut, limits: &FrameLimits) -> Result<(), FrameError> {
+    let start = out.len();
+    // What certainly does not fit is refused before it is written.
+    check_frame(HEAD + command.body.len(), limits)?;
+    let text = command.remark.as_ref().map_or(0, String::len) + command.ext_fields.as_ref().map_or(0, |fields| fields.text_bytes());
+    let max_header = limits.max_header_bytes.min(MAX_HEADER);
+    check_header(text, max_header)?;
+
+    out.reserve(HEAD + text + ROOM);
+    out.put_bytes(0, HEAD);
+    match command.encoding {
+        HeaderEncoding::Json => json::encode(command, opaque, out),
+        HeaderEncoding::Rocketmq => binary::encode(command, opaque, out)?,
+    }
+    let header = out.len() - start - HEAD;
+    check_header(header, max_header)?;
+    let length = check_frame(HEAD + header + command.body.len(), limits)?;
+
+    let [_, high, middle, low] = u32::try_from(header).unwrap_or(u32::MAX).to_be_bytes();
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    out[start + 4..start + HEAD].copy_from_slice(&[type_byte(command.encoding), high, middle, low]);
+    Ok(())
+}
+
+/// The length word of a frame of `total` bytes.
+fn check_frame(total: usize, limits: &FrameLimits) -> Result<i32, FrameError> {
+    match i32::try_from(total - LENGTH_WORD) {
+        Ok(length) if total <= limits.max_frame_bytes => Ok(length),
+        _ => Err(FrameError::TooLarge { length: total as u64, limit: limits.max_frame_bytes }),
+    }
+}
+
+fn check_header(length: usize, limit: usize) -> Result<(), FrameError> {
+    if length > limit { Err(FrameError::HeaderTooLarge { length, limit }) } else { Ok(()) }
+}
+
+/// Takes the next frame off `input`. `None` = more bytes are needed; nothing is reserved for them. On an error `input` is as it was.
+pub(crate) fn decode_frame(input: &mut BytesMut, limits: &FrameLimits) -> Result<Option<RemotingCommand>, FrameError> {
+    let Some(first) = input.first_chunk::<LENGTH_WORD>() else { return Ok(None) };
+    let length = i32::from_be_bytes(*first);
+    let Ok(behind_length @ 4..) = usize::try_from(length) else {
+        return Err(FrameError::BadLength { length });
+    };
+    let total = LENGTH_WORD.saturating_add(behind_length);
+    if total > limits.max_frame_bytes {
+        return Err(match foreign::protocol(*first) {
+            Some(name) => FrameError::LooksLike(name),
+            None => FrameError::TooLarge { length: total as u64, limit: limits.max_frame_bytes },
+        });
+    }
+
+    let Some(&[encoding, high, middle, low]) = input[LENGTH_WORD..].first_chunk::<4>() else { return Ok(None) };
+    let read_header = match encoding {
+        JSON => json::decode,
+        ROCKETMQ => binary::decode,
+        unknown => return Err(FrameError::UnknownEncoding(unknown)),
+    };
+    let header = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+    if header > total - HEAD {
+        return Err(FrameError::HeaderOverrunsFrame { header, frame: total - HEAD });
+    }
+    check_header(header, limits.max_header_bytes)?;
+    if input.len() < total {
+        return Ok(None);
+    }
+
+    let mut command = read_header(&input[HEAD..HEAD + header], limits)?;
+    let body = total - HEAD - header;
+    if body < SHARED_FROM {
+        command.body = Bytes::copy_from_slice(&input[total - body..total]);
+        input.advance(total);
+    } else {
+        input.advance(total - body);
+        command.body = input.split_to(body).freeze();
+    }
+    Ok(Some(command))
+}
+
+fn type_byte(encoding: HeaderEncoding) -> u8 {
+    match encoding {
+        HeaderEncoding::Json => JSON,
+        HeaderEncoding::Rocketmq => ROCKETMQ,
+    }
+}
+
+const JSON: u8 = 0;
+const ROCKETMQ: u8 = 1;
+
+/// Bytes of the length word.
+const LENGTH_WORD: usize = 4;
+
+/// Bytes of the length word and the header length word.
+const HEAD: usize = 8;
+
+/// The longest header that three bytes can announce.
+const MAX_HEADER: usize = 0xFF_FFFF;
+
+/// Bodies from this size on share the read buffer; smaller ones are copied, so that they do not keep it alive.
+const SHARED_FROM: usize = 1024;
+
+/// Room for what surrounds the text of a usual header.
+const ROOM: usize = 256;
