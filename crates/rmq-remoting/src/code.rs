@@ -30,7 +30,7 @@ macro_rules! codes {
             )*
             $(
                 $(#[$old_doc])*
-                #[doc = concat!("`", stringify!($old_name), "`, number ", stringify!($old_code), ", in 4.x; the number has another name since 5.0.0.")]
+                #[doc = concat!("`", stringify!($old_name), "`, number ", stringify!($old_code), ", in 4.x only.")]
                 pub const $old_name: Self = Self($old_code);
             )*
 

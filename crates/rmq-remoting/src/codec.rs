@@ -3,9 +3,9 @@
 //! ```text
 //! length: i32 | encoding: u8 | header length: u24 | header | body        length = all that follows it
 //! ```
-//! Lengths are checked as soon as they are there and before anything is allocated for them; a body passes through as [`Bytes`]. A frame is
-//! written whole or not at all. After an error nothing more is read: nobody knows where the next frame would start, and an oversize frame is
-//! not worth reading to its end.
+//! Lengths are checked as soon as they are there and before anything is allocated for them; a body passes through as
+//! [`Bytes`]. A frame is written whole or not at all. After an error nothing more is read: nobody knows where the next
+//! frame would start, and an oversize frame is not worth reading to its end.
 
 mod binary;
 mod foreign;
@@ -21,8 +21,8 @@ use crate::{FrameError, HeaderEncoding, RemotingCommand};
 
 /// Reads and writes commands on a byte stream, as an [`Encoder`] and [`Decoder`] of tokio-util.
 ///
-/// Both header encodings are read whatever this side writes. After the first reading error every further one is the same: the stream has to
-/// be closed.
+/// Both header encodings are read whatever this side writes. After the first reading error every further one is the
+/// same: the stream has to be closed.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -100,10 +100,16 @@ impl Encoder<RemotingCommand> for FrameCodec {
     }
 }
 
-/// Appends everything of a frame but its body: length word to header, for a command that travels with `opaque` instead of its own.
+/// Appends everything of a frame but its body: length word to header, for a command that travels with `opaque` instead
+/// of its own.
 ///
 /// On an error `out` is as it was.
-pub(crate) fn encode_head(command: &RemotingCommand, opaque: i32, out: &mut BytesMut, limits: &FrameLimits) -> Result<(), FrameError> {
+pub(crate) fn encode_head(
+    command: &RemotingCommand,
+    opaque: i32,
+    out: &mut BytesMut,
+    limits: &FrameLimits,
+) -> Result<(), FrameError> {
     let start = out.len();
     let result = write_head(command, opaque, out, limits);
     if result.is_err() {
@@ -112,11 +118,17 @@ pub(crate) fn encode_head(command: &RemotingCommand, opaque: i32, out: &mut Byte
     result
 }
 
-fn write_head(command: &RemotingCommand, opaque: i32, out: &mut BytesMut, limits: &FrameLimits) -> Result<(), FrameError> {
+fn write_head(
+    command: &RemotingCommand,
+    opaque: i32,
+    out: &mut BytesMut,
+    limits: &FrameLimits,
+) -> Result<(), FrameError> {
     let start = out.len();
     // What certainly does not fit is refused before it is written.
     check_frame(HEAD + command.body.len(), limits)?;
-    let text = command.remark.as_ref().map_or(0, String::len) + command.ext_fields.as_ref().map_or(0, |fields| fields.text_bytes());
+    let text = command.remark.as_ref().map_or(0, String::len)
+        + command.ext_fields.as_ref().map_or(0, |fields| fields.text_bytes());
     let max_header = limits.max_header_bytes.min(MAX_HEADER);
     check_header(text, max_header)?;
 
@@ -148,7 +160,8 @@ fn check_header(length: usize, limit: usize) -> Result<(), FrameError> {
     if length > limit { Err(FrameError::HeaderTooLarge { length, limit }) } else { Ok(()) }
 }
 
-/// Takes the next frame off `input`. `None` = more bytes are needed; nothing is reserved for them. On an error `input` is as it was.
+/// Takes the next frame off `input`. `None` = more bytes are needed; nothing is reserved for them. On an error `input`
+/// is as it was.
 pub(crate) fn decode_frame(input: &mut BytesMut, limits: &FrameLimits) -> Result<Option<RemotingCommand>, FrameError> {
     let Some(first) = input.first_chunk::<LENGTH_WORD>() else { return Ok(None) };
     let length = i32::from_be_bytes(*first);

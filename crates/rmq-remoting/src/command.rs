@@ -1,6 +1,7 @@
 //! RemotingCommand: one request or response.
 //!
-//! Everything a frame says is here and nothing about how it travels; a body is shared, never copied. The opaque is set by whoever sends.
+//! Everything a frame says is here and nothing about how it travels; a body is shared, never copied. The opaque is set
+//! by whoever sends.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -245,7 +246,8 @@ impl fmt::Debug for RemotingCommand {
     }
 }
 
-/// How a header is written. The type byte of each frame says it; a response may come in another encoding than its request.
+/// How a header is written. The type byte of each frame says it; a response may come in another encoding than its
+/// request.
 #[doc(alias = "SerializeType")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
@@ -290,6 +292,9 @@ mod tests {
     fn debug_output_has_no_body() {
         let command = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_body("private");
         let text = format!("{command:?}");
-        assert!(text.contains("SEND_MESSAGE_V2(310)") && text.contains("body_bytes: 7") && !text.contains("private"), "{text}");
+        assert!(
+            text.contains("SEND_MESSAGE_V2(310)") && text.contains("body_bytes: 7") && !text.contains("private"),
+            "{text}"
+        );
     }
 }

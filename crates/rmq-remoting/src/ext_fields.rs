@@ -1,7 +1,7 @@
 //! ExtFields: the string map that carries every header value.
 //!
-//! Order is that of insertion, names are unique. All text that is not `'static` lies in one string behind the entries, so that reading a
-//! header costs two allocations whatever the number of its fields.
+//! Order is that of insertion, names are unique. All text that is not `'static` lies in one string behind the entries,
+//! so that reading a header costs two allocations whatever the number of its fields.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -169,20 +169,22 @@ impl ExtFields {
     }
 }
 
-/// How a header decoder fills a map: text first, then the entry that points to it, and [`settle`](Self::settle) at the end.
+/// How a header decoder fills a map: text first, then the entry that points to it, and [`settle`](Self::settle) at the
+/// end.
 impl ExtFields {
     /// Room for text of `bytes` bytes.
     pub(crate) fn with_text_capacity(bytes: usize) -> Self {
         Self { text: String::with_capacity(bytes), ..Self::new() }
     }
 
-    /// The text behind the entries; a decoder only appends to it, or cuts off what it has appended since the last entry.
+    /// The text behind the entries; a decoder only appends to it, or cuts off what it has appended since the last
+    /// entry.
     pub(crate) fn text_mut(&mut self) -> &mut String {
         &mut self.text
     }
 
-    /// Adds an entry whose name and value are pieces of the text. A `None` value takes a name away again. Names may repeat until
-    /// [`settle`](Self::settle).
+    /// Adds an entry whose name and value are pieces of the text. A `None` value takes a name away again. Names may
+    /// repeat until [`settle`](Self::settle).
     pub(crate) fn push_spans(&mut self, name: Span, value: Option<Span>) {
         self.entries.push(Entry { name: Name::Kept(name), value: value.unwrap_or(Span::NULL) });
     }
@@ -396,7 +398,10 @@ mod tests {
         assert_eq!(fields.parse::<i64>("absent"), Ok(None));
         assert_eq!(fields.require_parse::<i32>("absent").unwrap_err(), HeaderError::missing("absent"));
         assert_eq!(fields.parse::<i32>("yes").unwrap_err().to_string(), r#"the field `yes` is no i32: "TRUE""#);
-        assert_eq!((fields.boolean("yes"), fields.boolean("no"), fields.boolean("absent")), (Some(true), Some(false), None));
+        assert_eq!(
+            (fields.boolean("yes"), fields.boolean("no"), fields.boolean("absent")),
+            (Some(true), Some(false), None)
+        );
         assert_eq!(fields.get("empty"), Some(""));
     }
 

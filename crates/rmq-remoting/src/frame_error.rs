@@ -1,13 +1,14 @@
 //! What is wrong with a frame.
 //!
-//! Every error names a fact about the bytes and carries no borrowed data, so that one failure can be handed to every caller of a connection.
+//! Every error names a fact about the bytes and carries no borrowed data, so that one failure can be handed to every
+//! caller of a connection.
 
 use std::io;
 
 /// A frame that cannot be read or written.
 ///
-/// A reading error ends the connection it came from: after it nobody knows where the next frame starts. A writing error leaves the output
-/// untouched, and the connection stays usable.
+/// A reading error ends the connection it came from: after it nobody knows where the next frame starts. A writing
+/// error leaves the output untouched, and the connection stays usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -44,7 +45,8 @@ pub enum FrameError {
     HeaderTooLarge {
         /// Bytes of the header.
         length: usize,
-        /// [`FrameLimits::max_header_bytes`](crate::FrameLimits::max_header_bytes), or 16,777,215, which is all the wire can say.
+        /// [`FrameLimits::max_header_bytes`](crate::FrameLimits::max_header_bytes), or 16,777,215, which is all the
+        /// wire can say.
         limit: usize,
     },
     /// The header has more ext fields than the limit.

@@ -26,7 +26,8 @@ use crate::ExtFields;
 ///     }
 /// }
 ///
-/// let request = RemotingCommand::request_with(RequestCode::GET_ROUTEINFO_BY_TOPIC, &GetRoute { topic: "orders".into() });
+/// let header = GetRoute { topic: "orders".into() };
+/// let request = RemotingCommand::request_with(RequestCode::GET_ROUTEINFO_BY_TOPIC, &header);
 /// assert_eq!(request.field("topic"), Some("orders"));
 /// assert_eq!(request.header::<GetRoute>()?.topic, "orders");
 /// # Ok::<(), HeaderError>(())

@@ -1,19 +1,48 @@
-//! The Apache RocketMQ remoting protocol: frames, request and response, client and server half.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
+mod client;
+mod clock;
 mod code;
 mod codec;
 mod command;
+mod config;
+mod connection;
+mod connector;
+mod deadline;
+mod endpoint;
+mod error;
+mod event;
 mod ext_fields;
 mod frame_error;
 mod header;
 mod language;
+mod pool;
+mod processor;
+mod room;
+mod rpc_hook;
+mod server;
+mod stats;
 mod version;
 
+pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
+pub use clock::{Random, SystemClock, WallClock};
 pub use code::{RequestCode, ResponseCode};
 pub use codec::{FrameCodec, FrameLimits};
 pub use command::{HeaderEncoding, RemotingCommand};
+pub use config::{ConfigError, RemotingConfig};
+pub use connection::Connection;
+pub use connector::{Acceptor, BoxFuture, Connector, Stream, TcpConnector, Transport};
+pub use deadline::Deadline;
+pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use error::{Certainty, ConnectionEnd, RemotingError, RoomLimit};
+pub use event::ConnectionEvent;
 pub use ext_fields::{ExtFields, Iter as ExtFieldsIter};
 pub use frame_error::FrameError;
 pub use header::{CommandHeader, HeaderError};
 pub use language::LanguageCode;
+pub use processor::{ConnectionContext, Processor};
+pub use rpc_hook::{HookError, RpcHook};
+pub use server::{RemotingServer, RemotingServerBuilder};
+pub use stats::RemotingStats;
 pub use version::MqVersion;

@@ -1,12 +1,13 @@
 //! ResponseCode: how a request ended.
 //!
-//! An open set with the names of Apache RocketMQ 4.9.7 and 5.5.0. Where both use a number differently the newer name is shown.
+//! An open set with the names of Apache RocketMQ 4.9.7 and 5.5.0. Where both use a number differently the newer name
+//! is shown.
 
 super::codes! {
     /// How a request ended.
     ///
-    /// Only the code tells success: a remark may stand on a success too. Any number is a valid value. The codes that Java's client makes up
-    /// itself (10001 and above) are not codes of the wire and not listed.
+    /// Only the code tells success: a remark may stand on a success too. Any number is a valid value. The codes that
+    /// Java's client makes up itself (10001 and above) are not codes of the wire and not listed.
     #[doc(alias = "org.apache.rocketmq.remoting.protocol.ResponseCode", alias = "RemotingSysResponseCode")]
     ResponseCode shown as "RESPONSE"
     {

@@ -4,8 +4,9 @@
 //! code: i16 | language: u8 | version: i16 | opaque: i32 | flag: i32 | remark: i32 + text | ext block: i32 + entries
 //! entry = name: i16 + text, value: i32 + text
 //! ```
-//! A length of zero means null: an empty remark is read as none, an entry with an empty name or value as if it were not there, an empty ext
-//! block as no map. Of equal names the last one wins (`RocketMQSerializable#mapDeserialize`). No read leaves the header.
+//! A length of zero means null: an empty remark is read as none, an entry with an empty name or value as if it were
+//! not there, an empty ext block as no map. Of equal names the last one wins (`RocketMQSerializable#mapDeserialize`).
+//! No read leaves the header.
 
 use bytes::{BufMut, BytesMut};
 
@@ -63,8 +64,9 @@ fn ext_fields(reader: &mut Reader<'_>, limits: &FrameLimits) -> Result<Option<Ex
         Ok(block) if block <= reader.header.len() - reader.at => block,
         _ => return Err(reader.error("an ext block that overruns the header")),
     };
-    // Java looks at the end of the block only between two entries: the last value may run past it, as long as the header holds it. Bytes
-    // between the block and the end of the header are skipped, where Java would take them for the body.
+    // Java looks at the end of the block only between two entries: the last value may run past it, as long as the
+    // header holds it. Bytes between the block and the end of the header are skipped, where Java would take them for
+    // the body.
     let end = reader.at + block;
     let mut fields = ExtFields::with_text_capacity(block);
     let mut count = 0;
@@ -126,7 +128,8 @@ impl<'a> Reader<'a> {
         let Some(bytes) = bytes else {
             return Err(self.error("an impossible text length"));
         };
-        let text = std::str::from_utf8(bytes).map_err(|error| FrameError::NotUtf8 { at: self.at + error.valid_up_to() })?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| FrameError::NotUtf8 { at: self.at + error.valid_up_to() })?;
         self.at += text.len();
         Ok(Some(text))
     }

@@ -6,7 +6,9 @@
 pub(super) fn protocol(first: [u8; 4]) -> Option<&'static str> {
     match &first {
         b"PRI " => Some("HTTP/2"),
-        b"GET " | b"HEAD" | b"POST" | b"PUT " | b"DELE" | b"CONN" | b"OPTI" | b"TRAC" | b"PATC" | b"HTTP" => Some("HTTP"),
+        b"GET " | b"HEAD" | b"POST" | b"PUT " | b"DELE" | b"CONN" | b"OPTI" | b"TRAC" | b"PATC" | b"HTTP" => {
+            Some("HTTP")
+        }
         [0x15 | 0x16, 0x03, ..] => Some("TLS"),
         b"SSH-" => Some("SSH"),
         b"PROX" => Some("the PROXY protocol"),

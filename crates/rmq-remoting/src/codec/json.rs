@@ -1,9 +1,9 @@
 //! The JSON header.
 //!
-//! Written as fastjson 2 writes it: keys in alphabetical order, no white space, text raw but for quotes, backslashes and control
-//! characters. Read with fastjson's tolerance, as far as a 5.5.0 peer has it too: unknown keys, any order, white space, `null`, numbers as
-//! text, text values as numbers or booleans. Only `code` and `opaque` must be there. Unquoted keys, a byte order mark and invalid UTF-8 are
-//! refused.
+//! Written as fastjson 2 writes it: keys in alphabetical order, no white space, text raw but for quotes, backslashes
+//! and control characters. Read with fastjson's tolerance, as far as a 5.5.0 peer has it too: unknown keys, any order,
+//! white space, `null`, numbers as text, text values as numbers or booleans. Only `code` and `opaque` must be there.
+//! Unquoted keys, a byte order mark and invalid UTF-8 are refused.
 
 mod scanner;
 mod writer;

@@ -1,7 +1,7 @@
 //! A reader of JSON text that allocates only for what it is told to keep.
 //!
-//! The text is valid UTF-8 and only cut beside ASCII bytes. Control characters may stand raw inside strings, since property separators
-//! are such; everything else is JSON to the letter. Nesting is bounded.
+//! The text is valid UTF-8 and only cut beside ASCII bytes. Control characters may stand raw inside strings, since
+//! property separators are such; everything else is JSON to the letter. Nesting is bounded.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// An object, each of whose values `member` has to read.
-    pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<(), FrameError>) -> Result<(), FrameError> {
+    pub(super) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), FrameError>,
+    ) -> Result<(), FrameError> {
         self.object_of(|json| {
             let key = json.string()?;
             json.colon()?;
@@ -54,7 +57,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// An object, each of whose members `member` has to read from the key on.
-    pub(super) fn object_of(&mut self, member: impl FnMut(&mut Self) -> Result<(), FrameError>) -> Result<(), FrameError> {
+    pub(super) fn object_of(
+        &mut self,
+        member: impl FnMut(&mut Self) -> Result<(), FrameError>,
+    ) -> Result<(), FrameError> {
         if self.peek() != Some(b'{') {
             return Err(self.error("expected an object"));
         }
@@ -106,7 +112,8 @@ impl<'a> Scanner<'a> {
         self.literal("null")
     }
 
-    /// Any value as text: a string's content, everything else as it stands there. False for `null`, which appends nothing.
+    /// Any value as text: a string's content, everything else as it stands there. False for `null`, which appends
+    /// nothing.
     pub(super) fn value_as_text(&mut self, out: &mut String) -> Result<bool, FrameError> {
         match self.peek() {
             Some(b'"') => self.string_into(out)?,
@@ -141,7 +148,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// What stands between an opening bracket, which is the next byte, and `close`: items with commas between them.
-    fn items(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Result<(), FrameError>) -> Result<(), FrameError> {
+    fn items(
+        &mut self,
+        close: u8,
+        mut item: impl FnMut(&mut Self) -> Result<(), FrameError>,
+    ) -> Result<(), FrameError> {
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
             return Err(self.error("nested too deep"));
         };

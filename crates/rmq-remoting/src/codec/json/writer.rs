@@ -40,7 +40,14 @@ pub(super) fn text(out: &mut BytesMut, text: &str) {
             b'\t' => out.put_slice(b"\\t"),
             0x08 => out.put_slice(b"\\b"),
             0x0C => out.put_slice(b"\\f"),
-            _ => out.put_slice(&[b'\\', b'u', b'0', b'0', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
+            _ => out.put_slice(&[
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]),
         }
     }
     out.put_slice(&bytes[written..]);

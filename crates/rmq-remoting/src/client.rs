@@ -1,0 +1,405 @@
+//! The client half: requests to any address, over one connection each.
+//!
+//! Dial, room, write and answer of a call share its one deadline.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{Random, WallClock};
+use crate::code::RequestCode;
+use crate::command::RemotingCommand;
+use crate::config::{ConfigError, RemotingConfig};
+use crate::connection::{Connection, Settings};
+use crate::connector::{Connector, TcpConnector};
+use crate::deadline::Deadline;
+use crate::endpoint::Endpoint;
+use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
+use crate::event::ConnectionEvent;
+use crate::pool::Pool;
+use crate::processor::Processor;
+use crate::room::{Permit, Room};
+use crate::rpc_hook::RpcHook;
+use crate::stats::{Counters, RemotingStats};
+
+/// Sends requests to name servers, brokers, or any peer that speaks the protocol. Cheap to clone; clones share everything.
+///
+/// There is one connection per address, dialled at the first request. When the last clone is dropped, all connections close; no task
+/// and no socket stays behind. Must be used inside a tokio runtime.
+///
+/// Java: `NettyRemotingClient`.
+#[doc(alias = "NettyRemotingClient")]
+#[derive(Clone)]
+pub struct RemotingClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Arc<Settings>,
+    pool: Arc<Pool>,
+    hooks: Vec<Arc<dyn RpcHook>>,
+    /// Awaited requests: a permit from before the dial until the answer.
+    room: Arc<Room>,
+    /// Oneway requests: a permit from before the dial until the frame is written.
+    oneway_room: Arc<Room>,
+    events: broadcast::Sender<ConnectionEvent>,
+    random: Arc<Random>,
+    closed: AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.settings.cancel.cancel();
+    }
+}
+
+/// What [`RemotingClient::shutdown`] left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemotingShutdownReport {
+    /// Awaited requests that had no answer when the grace was over.
+    pub unanswered: usize,
+    /// Oneway requests that were not wholly written when the grace was over.
+    pub unwritten: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl RemotingClient {
+    /// Returns a builder with the defaults of [`RemotingConfig`] and plain TCP.
+    pub fn builder() -> RemotingClientBuilder {
+        RemotingClientBuilder::default()
+    }
+
+    /// Sends a request and returns its answer, whatever its code (see [`RemotingCommand::is_success`]).
+    ///
+    /// # Errors
+    ///
+    /// Whether the peer may have executed the request is what [`RemotingError::certainty`] says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives its room back at once, leaves no half frame on the wire and harms no other call. The peer may still
+    /// execute the request; its late answer is counted and dropped.
+    #[doc(alias = "invokeSync")]
+    #[doc(alias = "invokeAsync")]
+    pub async fn invoke(
+        &self,
+        to: &Endpoint,
+        mut request: RemotingCommand,
+        deadline: impl Into<Deadline>,
+    ) -> Result<RemotingCommand, RemotingError> {
+        let deadline = deadline.into();
+        self.before(to, &mut request)?;
+        let outcome = self.call(to, &request, deadline).await;
+        for hook in &self.inner.hooks {
+            hook.after_response(to, &request, outcome.as_ref());
+        }
+        outcome
+    }
+
+    /// Sends a request that has no answer; returns once its whole frame is handed to the kernel.
+    ///
+    /// # Errors
+    ///
+    /// As [`RemotingClient::invoke`]. Success says that the frame was written, not that anybody read it.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RemotingClient::invoke`]; an encoded frame is still written.
+    #[doc(alias = "invokeOneway")]
+    pub async fn invoke_oneway(
+        &self,
+        to: &Endpoint,
+        mut request: RemotingCommand,
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), RemotingError> {
+        let deadline = deadline.into();
+        request.mark_oneway();
+        self.before(to, &mut request)?;
+        let limit = self.inner.oneway_limit();
+        let _permit = self.room(&self.inner.oneway_room, limit, &request, deadline).await?;
+        loop {
+            let connection = self.inner.pool.get(to, deadline).await?;
+            match connection.invoke_oneway(&request, deadline).await {
+                Err(error) if is_stale(&error) => {}
+                outcome => return self.closed_or(outcome),
+            }
+        }
+    }
+
+    /// Dials `to` unless there is an open connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dial that was started goes on for whoever asks next.
+    pub async fn connect(&self, to: &Endpoint, deadline: impl Into<Deadline>) -> Result<Connection, RemotingError> {
+        self.check_open()?;
+        self.inner.pool.get(to, deadline.into()).await
+    }
+
+    /// Returns the open connection to `to`, if there is one.
+    pub fn connection(&self, to: &Endpoint) -> Option<Connection> {
+        self.inner.pool.open(to)
+    }
+
+    /// Gives up the connection to `to`: calls on it finish, new ones dial anew.
+    pub fn retire(&self, to: &Endpoint) {
+        self.inner.pool.retire(to);
+    }
+
+    /// Returns until when `to` is not dialled because it failed, if that is so.
+    pub fn backing_off_until(&self, to: &Endpoint) -> Option<Instant> {
+        self.inner.pool.backing_off_until(to)
+    }
+
+    /// Subscribes to connections that come and go. A slow subscriber loses the oldest events.
+    pub fn events(&self) -> broadcast::Receiver<ConnectionEvent> {
+        self.inner.events.subscribe()
+    }
+
+    /// Returns how many awaited requests hold room.
+    pub fn in_flight(&self) -> usize {
+        self.inner.room.count()
+    }
+
+    /// Returns how many bytes of awaited requests hold room.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.inner.room.bytes()
+    }
+
+    /// Returns how many oneway requests hold room.
+    pub fn oneway_in_flight(&self) -> usize {
+        self.inner.oneway_room.count()
+    }
+
+    /// Returns the connections that are open now.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.inner.pool.connections()
+    }
+
+    /// Returns how many tasks it runs: one per connection, dial, and request of a peer being worked on.
+    pub fn tasks(&self) -> usize {
+        self.inner.settings.tracker.len()
+    }
+
+    /// Returns its counters.
+    pub fn stats(&self) -> RemotingStats {
+        self.inner.settings.counters.snapshot()
+    }
+
+    /// Returns its settings.
+    pub fn config(&self) -> &RemotingConfig {
+        &self.inner.settings.config
+    }
+
+    /// Returns the wall clock it was given.
+    pub fn clock(&self) -> &Arc<dyn WallClock> {
+        &self.inner.settings.config.clock
+    }
+
+    /// Returns its random source.
+    pub fn random(&self) -> &Arc<Random> {
+        &self.inner.random
+    }
+
+    /// Refuses new requests, waits up to `grace` for those in flight, closes every connection and waits for its tasks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, new requests stay refused, and connections close with the last clone; it may be called again.
+    pub async fn shutdown(&self, grace: Duration) -> RemotingShutdownReport {
+        let started = Instant::now();
+        let inner = &self.inner;
+        inner.closed.store(true, Ordering::Release);
+        inner.room.close();
+        inner.oneway_room.close();
+        let _ = tokio::time::timeout(grace, async {
+            inner.room.drained().await;
+            inner.oneway_room.drained().await;
+        })
+        .await;
+        let (unanswered, unwritten) = (inner.room.count(), inner.oneway_room.count());
+        inner.settings.cancel.cancel();
+        inner.settings.tracker.close();
+        inner.settings.tracker.wait().await;
+        RemotingShutdownReport { unanswered, unwritten, took: started.elapsed() }
+    }
+
+    async fn call(
+        &self,
+        to: &Endpoint,
+        request: &RemotingCommand,
+        deadline: Deadline,
+    ) -> Result<RemotingCommand, RemotingError> {
+        let limit = self.inner.limit();
+        let _permit = self.room(&self.inner.room, limit, request, deadline).await?;
+        loop {
+            let connection = self.inner.pool.get(to, deadline).await?;
+            match connection.invoke(request, deadline).await {
+                Err(error) if is_stale(&error) => {}
+                outcome => return self.closed_or(outcome),
+            }
+        }
+    }
+
+    fn before(&self, to: &Endpoint, request: &mut RemotingCommand) -> Result<(), RemotingError> {
+        self.check_open()?;
+        self.inner.hooks.iter().try_for_each(|hook| hook.before_request(to, request)).map_err(RemotingError::Hook)
+    }
+
+    async fn room(
+        &self,
+        room: &Arc<Room>,
+        limit: RoomLimit,
+        request: &RemotingCommand,
+        deadline: Deadline,
+    ) -> Result<Permit, RemotingError> {
+        let bytes = request.body().len() + HEADER_ESTIMATE;
+        if let Some(permit) = room.try_acquire(bytes) {
+            return Ok(permit);
+        }
+        let started = Instant::now();
+        match tokio::time::timeout_at(deadline.instant(), room.acquire(bytes)).await {
+            Ok(Some(permit)) => Ok(permit),
+            Ok(None) => Err(RemotingError::Closed),
+            Err(_) if started >= deadline.instant() => Err(RemotingError::DeadlineExpired),
+            Err(_) => Err(RemotingError::NoRoom { limit, after: started.elapsed() }),
+        }
+    }
+
+    fn check_open(&self) -> Result<(), RemotingError> {
+        if self.inner.closed.load(Ordering::Acquire) { Err(RemotingError::Closed) } else { Ok(()) }
+    }
+
+    /// After a shutdown an unsent request says so, and not that its connection was lost.
+    fn closed_or<T>(&self, outcome: Result<T, RemotingError>) -> Result<T, RemotingError> {
+        match outcome {
+            Err(RemotingError::ConnectionLost { written: false, cause: ConnectionEnd::Closed, .. })
+                if self.inner.closed.load(Ordering::Acquire) =>
+            {
+                Err(RemotingError::Closed)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl Inner {
+    fn limit(&self) -> RoomLimit {
+        let config = &self.settings.config;
+        RoomLimit::Requests { count: config.max_in_flight, bytes: config.max_in_flight_bytes }
+    }
+
+    fn oneway_limit(&self) -> RoomLimit {
+        let config = &self.settings.config;
+        RoomLimit::Oneways { count: config.max_oneway, bytes: config.max_oneway_bytes }
+    }
+}
+
+impl fmt::Debug for RemotingClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemotingClient")
+            .field("connections", &self.connections())
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The connection was given up by this side between pool and submit; nothing was encoded, so another one may be tried.
+fn is_stale(error: &RemotingError) -> bool {
+    matches!(
+        error,
+        RemotingError::ConnectionLost {
+            written: false,
+            cause: ConnectionEnd::Retired | ConnectionEnd::Idle | ConnectionEnd::TooManyOrphans { .. },
+            ..
+        }
+    )
+}
+
+/// What a header is taken to weigh in the byte limits.
+const HEADER_ESTIMATE: usize = 512;
+
+/// Options of a [`RemotingClient`].
+#[must_use]
+#[derive(Default)]
+pub struct RemotingClientBuilder {
+    config: RemotingConfig,
+    connector: Option<Arc<dyn Connector>>,
+    processors: HashMap<RequestCode, Arc<dyn Processor>>,
+    fallback: Option<Arc<dyn Processor>>,
+    hooks: Vec<Arc<dyn RpcHook>>,
+}
+
+impl RemotingClientBuilder {
+    /// Sets limits, time-outs, clock and seed.
+    pub fn config(mut self, config: RemotingConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets where sockets come from. Default: [`TcpConnector`].
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Sets who answers requests of the peer with this code. Others are answered with `REQUEST_CODE_NOT_SUPPORTED`.
+    #[doc(alias = "registerProcessor")]
+    pub fn processor(mut self, code: RequestCode, processor: impl Processor) -> Self {
+        self.processors.insert(code, Arc::new(processor));
+        self
+    }
+
+    /// Sets who answers requests of all other codes.
+    pub fn default_processor(mut self, processor: impl Processor) -> Self {
+        self.fallback = Some(Arc::new(processor));
+        self
+    }
+
+    /// Adds a hook; hooks run in the order they were added.
+    #[doc(alias = "registerRPCHook")]
+    pub fn hook(mut self, hook: impl RpcHook) -> Self {
+        self.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// Checks the options. Opens nothing yet.
+    pub fn build(self) -> Result<RemotingClient, ConfigError> {
+        self.config.validate()?;
+        let config = self.config;
+        let room = Room::new(config.max_in_flight, config.max_in_flight_bytes);
+        let oneway_room = Room::new(config.max_oneway, config.max_oneway_bytes);
+        let random = Arc::new(Random::new(config.seed));
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let settings = Arc::new(Settings {
+            config,
+            processors: self.processors,
+            fallback: self.fallback,
+            counters: Counters::default(),
+            tracker: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+        });
+        let connector = self.connector.unwrap_or_else(|| Arc::new(TcpConnector));
+        let pool = Pool::new(Arc::clone(&settings), connector, Arc::clone(&random), events.clone());
+        let closed = AtomicBool::new(false);
+        let inner = Inner { settings, pool, hooks: self.hooks, room, oneway_room, events, random, closed };
+        Ok(RemotingClient { inner: Arc::new(inner) })
+    }
+}
+
+impl fmt::Debug for RemotingClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemotingClientBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+const EVENTS_KEPT: usize = 256;

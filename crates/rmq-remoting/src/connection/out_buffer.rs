@@ -1,0 +1,168 @@
+//! Frames that wait to be written, in order.
+//!
+//! Heads and small bodies are copied into one contiguous tail; larger bodies stay shared segments. A frame is appended whole under the
+//! connection's lock, so the bytes are always a sequence of whole frames.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+/// Bodies from this size on are not copied: below it a copy is cheaper than another slice in `writev`.
+const COPY_BELOW: usize = 4 * 1024;
+/// A tail that grew larger than this is given back to the allocator once it is empty.
+const KEEP_AT_MOST: usize = 1 << 20;
+pub(crate) const MAX_SLICES: usize = 64;
+
+#[derive(Default)]
+pub(crate) struct OutBuffer {
+    segments: VecDeque<Bytes>,
+    tail: BytesMut,
+    len: usize,
+}
+
+impl OutBuffer {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a frame: `encode` writes its head, then comes `body`. On an error nothing was appended.
+    pub(crate) fn push<E>(
+        &mut self,
+        body: &Bytes,
+        encode: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let before = self.tail.len();
+        if let Err(error) = encode(&mut self.tail) {
+            self.tail.truncate(before);
+            return Err(error);
+        }
+        let mut added = self.tail.len() - before;
+        if body.len() < COPY_BELOW {
+            self.tail.extend_from_slice(body);
+        } else {
+            self.segments.push_back(self.tail.split().freeze());
+            self.segments.push_back(body.clone());
+        }
+        added += body.len();
+        self.len += added;
+        Ok(added)
+    }
+
+    /// Fills `slices` with what comes first and returns how many it used.
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
+        let pieces = self.segments.iter().map(|segment| &segment[..]).chain(std::iter::once(&self.tail[..]));
+        let mut used = 0;
+        for (slot, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
+            *slot = IoSlice::new(piece);
+            used += 1;
+        }
+        used
+    }
+
+    /// Drops the first `written` bytes.
+    pub(crate) fn advance(&mut self, mut written: usize) {
+        self.len -= written;
+        while let Some(first) = self.segments.front_mut() {
+            if written < first.len() {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.segments.pop_front();
+        }
+        self.tail.advance(written);
+        if self.tail.is_empty() {
+            if self.tail.capacity() > KEEP_AT_MOST {
+                self.tail = BytesMut::new();
+            } else {
+                self.tail.clear();
+            }
+        }
+    }
+
+    /// Puts `first` in front of what is here.
+    pub(crate) fn prepend(&mut self, mut first: Self) {
+        if self.is_empty() {
+            *self = first;
+            return;
+        }
+        if !first.tail.is_empty() {
+            first.segments.push_back(first.tail.split().freeze());
+        }
+        for segment in first.segments.into_iter().rev() {
+            self.segments.push_front(segment);
+        }
+        self.len += first.len;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(buffer: &mut OutBuffer, head: &[u8], body: &Bytes) {
+        buffer
+            .push::<()>(body, |out| {
+                out.extend_from_slice(head);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    fn drain(mut buffer: OutBuffer, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !buffer.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let used = buffer.slices(&mut slices);
+            let flat: Vec<u8> = slices[..used].iter().flat_map(|slice| slice.to_vec()).collect();
+            let n = step.min(flat.len());
+            all.extend_from_slice(&flat[..n]);
+            buffer.advance(n);
+        }
+        all
+    }
+
+    #[test]
+    fn bytes_come_out_in_order_whatever_the_sizes_of_bodies_and_writes() {
+        let large = Bytes::from(vec![7; COPY_BELOW]);
+        for step in [1, 3, 1000, usize::MAX] {
+            let mut buffer = OutBuffer::default();
+            let mut expected = Vec::new();
+            for (head, body) in
+                [(b"aa", &Bytes::from_static(b"x")), (b"bb", &large), (b"cc", &Bytes::new()), (b"dd", &large)]
+            {
+                push(&mut buffer, head, body);
+                expected.extend_from_slice(head);
+                expected.extend_from_slice(body);
+            }
+            assert_eq!(drain(buffer, step), expected);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_cannot_be_encoded_leaves_nothing_behind() {
+        let mut buffer = OutBuffer::default();
+        push(&mut buffer, b"ok", &Bytes::new());
+        let refused = buffer.push(&Bytes::from_static(b"body"), |out| {
+            out.extend_from_slice(b"half");
+            Err(())
+        });
+        assert_eq!(refused, Err(()));
+        assert_eq!(drain(buffer, 100), b"ok");
+    }
+
+    #[test]
+    fn what_an_interrupted_writer_left_goes_first() {
+        let mut first = OutBuffer::default();
+        push(&mut first, b"head", &Bytes::from(vec![1; COPY_BELOW]));
+        push(&mut first, b"tail", &Bytes::new());
+        first.advance(2);
+        let mut second = OutBuffer::default();
+        push(&mut second, b"second", &Bytes::new());
+        second.prepend(first);
+        let all = drain(second, 1000);
+        assert!(all.starts_with(b"ad\x01") && all.ends_with(b"tailsecond"));
+        assert_eq!(all.len(), 2 + COPY_BELOW + 4 + 6);
+    }
+}

@@ -1,0 +1,299 @@
+//! Requests that wait for their answer, by opaque.
+//!
+//! An opaque is the generation and the index of a slot. A slot whose caller left becomes an orphan and is not reused until its answer
+//! comes or the connection ends; the generation is the second line of defence against a late answer.
+
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use crate::command::RemotingCommand;
+
+/// 65,536 requests in flight beside as many orphans.
+const INDEX_BITS: u32 = 17;
+const INDEX_MASK: i32 = (1 << INDEX_BITS) - 1;
+/// With 17 bits for the index this keeps opaques positive; oneway requests use the negative ones.
+const GENERATION_MASK: i32 = (1 << (31 - INDEX_BITS)) - 1;
+
+#[derive(Default)]
+pub(crate) struct Slots {
+    entries: Vec<Slot>,
+    free: Vec<u32>,
+    live: usize,
+    orphans: usize,
+}
+
+struct Slot {
+    generation: i32,
+    state: State,
+}
+
+enum State {
+    Free,
+    Waiting(Waiting),
+    Ready(RemotingCommand),
+    Orphan,
+}
+
+/// A request whose caller still waits.
+pub(crate) struct Waiting {
+    pub(crate) waker: Option<Waker>,
+    pub(crate) deadline: Instant,
+    /// Where its frame starts in the stream of all bytes of this connection.
+    pub(crate) start: u64,
+    pub(crate) expired: bool,
+}
+
+/// The key of a taken slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotKey(u32);
+
+/// What became of an answer.
+pub(crate) enum Delivered {
+    /// Its caller is to be woken.
+    To(Option<Waker>),
+    /// Its caller had left.
+    Late,
+    /// No such request.
+    Unknown,
+}
+
+/// What a caller finds in its slot.
+pub(crate) enum Found {
+    Answer(RemotingCommand),
+    Expired { start: u64 },
+    Waiting { start: u64 },
+}
+
+impl Slots {
+    /// Requests whose callers wait, answered ones that were not collected yet among them.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(crate) fn orphans(&self) -> usize {
+        self.orphans
+    }
+
+    /// Takes a slot and returns its key and opaque.
+    pub(crate) fn take(&mut self, deadline: Instant, start: u64) -> Option<(SlotKey, i32)> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                let index =
+                    u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
+                self.entries.push(Slot { generation: 0, state: State::Free });
+                index
+            }
+        };
+        let slot = &mut self.entries[index as usize];
+        slot.generation = (slot.generation + 1) & GENERATION_MASK;
+        slot.state = State::Waiting(Waiting { waker: None, deadline, start, expired: false });
+        self.live += 1;
+        let low = i32::try_from(index).unwrap_or(INDEX_MASK);
+        Some((SlotKey(index), (slot.generation << INDEX_BITS) | low))
+    }
+
+    /// Hands an answer to the request with its opaque.
+    pub(crate) fn deliver(&mut self, answer: RemotingCommand) -> Delivered {
+        let opaque = answer.opaque();
+        let index = (opaque & INDEX_MASK).unsigned_abs();
+        let known = match self.entries.get_mut(index as usize) {
+            Some(slot) if opaque >= 0 && slot.generation == opaque >> INDEX_BITS => slot,
+            _ => return Delivered::Unknown,
+        };
+        match &mut known.state {
+            State::Waiting(waiting) => {
+                let waker = waiting.waker.take();
+                known.state = State::Ready(answer);
+                Delivered::To(waker)
+            }
+            State::Orphan => {
+                known.state = State::Free;
+                self.orphans -= 1;
+                self.free.push(index);
+                Delivered::Late
+            }
+            State::Free | State::Ready(_) => Delivered::Unknown,
+        }
+    }
+
+    /// Looks into a caller's slot. An answer is taken out and frees the slot.
+    pub(crate) fn look(&mut self, key: SlotKey) -> Found {
+        let slot = &mut self.entries[key.0 as usize];
+        match std::mem::replace(&mut slot.state, State::Free) {
+            State::Ready(answer) => {
+                self.live -= 1;
+                self.free.push(key.0);
+                Found::Answer(answer)
+            }
+            State::Waiting(waiting) => {
+                let found = if waiting.expired {
+                    Found::Expired { start: waiting.start }
+                } else {
+                    Found::Waiting { start: waiting.start }
+                };
+                slot.state = State::Waiting(waiting);
+                found
+            }
+            other @ (State::Free | State::Orphan) => {
+                slot.state = other;
+                Found::Expired { start: u64::MAX }
+            }
+        }
+    }
+
+    /// Remembers whom to wake.
+    pub(crate) fn watch(&mut self, key: SlotKey, waker: &Waker) {
+        if let State::Waiting(waiting) = &mut self.entries[key.0 as usize].state {
+            match &mut waiting.waker {
+                Some(known) => known.clone_from(waker),
+                none => *none = Some(waker.clone()),
+            }
+        }
+    }
+
+    /// The caller leaves. Its slot is free if the answer was there, an orphan otherwise.
+    pub(crate) fn leave(&mut self, key: SlotKey) {
+        let slot = &mut self.entries[key.0 as usize];
+        match slot.state {
+            State::Ready(_) => {
+                slot.state = State::Free;
+                self.live -= 1;
+                self.free.push(key.0);
+            }
+            State::Waiting(_) => {
+                slot.state = State::Orphan;
+                self.live -= 1;
+                self.orphans += 1;
+            }
+            State::Free | State::Orphan => {}
+        }
+    }
+
+    /// Takes back a slot whose frame was never appended.
+    pub(crate) fn undo(&mut self, key: SlotKey) {
+        self.entries[key.0 as usize].state = State::Free;
+        self.live -= 1;
+        self.free.push(key.0);
+    }
+
+    /// Marks every request that is due, collects whom to wake, and returns the next deadline.
+    pub(crate) fn expire(&mut self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for slot in &mut self.entries {
+            if let State::Waiting(waiting) = &mut slot.state {
+                if waiting.deadline <= now {
+                    waiting.expired = true;
+                    wakers.extend(waiting.waker.take());
+                } else {
+                    next = Some(next.map_or(waiting.deadline, |known| known.min(waiting.deadline)));
+                }
+            }
+        }
+        next
+    }
+
+    /// Collects everyone who waits: the connection has ended.
+    pub(crate) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
+        for slot in &mut self.entries {
+            if let State::Waiting(waiting) = &mut slot.state {
+                wakers.extend(waiting.waker.take());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::code::ResponseCode;
+
+    fn answer(opaque: i32) -> RemotingCommand {
+        let mut answer = RemotingCommand::response(ResponseCode::SUCCESS);
+        answer.set_opaque(opaque);
+        answer
+    }
+
+    fn take(slots: &mut Slots) -> (SlotKey, i32) {
+        slots.take(Instant::now(), 0).unwrap()
+    }
+
+    #[test]
+    fn an_answer_finds_its_request_once() {
+        let mut slots = Slots::default();
+        let (key, opaque) = take(&mut slots);
+        assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
+        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "a duplicate is nobody's");
+        assert!(matches!(slots.look(key), Found::Answer(_)));
+        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown));
+        assert_eq!(slots.live(), 0);
+    }
+
+    #[test]
+    fn an_orphan_keeps_its_slot_until_its_answer_comes() {
+        let mut slots = Slots::default();
+        let (key, opaque) = take(&mut slots);
+        slots.leave(key);
+        assert_eq!((slots.live(), slots.orphans()), (0, 1));
+        let (other, _) = take(&mut slots);
+        assert_ne!(key, other);
+        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Late));
+        assert_eq!(slots.orphans(), 0);
+        let (again, new_opaque) = take(&mut slots);
+        assert_eq!(again, key, "the slot is free again");
+        assert_ne!(new_opaque, opaque, "under another opaque");
+        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "the old answer meets nobody new");
+    }
+
+    #[test]
+    fn opaques_stay_positive_and_wrap_without_meeting_a_live_request() {
+        let mut slots = Slots::default();
+        let (held, held_opaque) = take(&mut slots);
+        for _ in 0..40_000 {
+            let (key, opaque) = take(&mut slots);
+            assert!(opaque >= 0 && opaque != held_opaque);
+            assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
+            assert!(matches!(slots.look(key), Found::Answer(_)));
+        }
+        assert!(matches!(slots.deliver(answer(held_opaque)), Delivered::To(None)));
+        assert!(matches!(slots.look(held), Found::Answer(_)));
+    }
+
+    #[test]
+    fn there_is_room_for_65536_requests_beside_as_many_orphans_and_then_none() {
+        let mut slots = Slots::default();
+        for n in 0..131_072 {
+            let (key, opaque) = take(&mut slots);
+            assert!(opaque >= 0);
+            if n % 2 == 0 {
+                slots.leave(key);
+            }
+        }
+        assert_eq!((slots.live(), slots.orphans()), (65_536, 65_536));
+        assert!(slots.take(Instant::now(), 0).is_none());
+    }
+
+    #[test]
+    fn hostile_opaques_are_unknown() {
+        let mut slots = Slots::default();
+        let _ = take(&mut slots);
+        for opaque in [i32::MIN, -1, 0, i32::MAX, 1 << 20] {
+            assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "{opaque}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn expiry_marks_what_is_due_and_names_the_next_deadline() {
+        let mut slots = Slots::default();
+        let now = Instant::now();
+        let (due, _) = slots.take(now, 5).unwrap();
+        let (later, _) = slots.take(now + Duration::from_secs(1), 9).unwrap();
+        let mut wakers = Vec::new();
+        assert_eq!(slots.expire(now, &mut wakers), Some(now + Duration::from_secs(1)));
+        assert!(matches!(slots.look(due), Found::Expired { start: 5 }));
+        assert!(matches!(slots.look(later), Found::Waiting { start: 9 }));
+    }
+}
