@@ -5,8 +5,8 @@
 //! entry = name: i16 + text, value: i32 + text
 //! ```
 //! A length of zero means null: an empty remark is read as none, an entry with an empty name or value as if it were
-//! not there, an empty ext block as no map. Of equal names the last one wins (`RocketMQSerializable#mapDeserialize`).
-//! No read leaves the header.
+//! not there, an ext block without other entries as no map. Of equal names the last one wins
+//! (`RocketMQSerializable#mapDeserialize`). No read leaves the header.
 
 use bytes::{BufMut, BytesMut};
 
@@ -85,7 +85,7 @@ fn ext_fields(reader: &mut Reader<'_>, limits: &FrameLimits) -> Result<Option<Ex
         fields.push_spans(name, value);
     }
     fields.settle();
-    Ok(Some(fields))
+    Ok(Some(fields).filter(|fields| !fields.is_empty()))
 }
 
 fn append(fields: &mut ExtFields, piece: &str) -> Span {

@@ -1,0 +1,8 @@
+//! The frame codec against bytes that Apache RocketMQ wrote or read; see `tests/golden/ORIGIN.md`.
+
+mod captures;
+mod commands;
+mod constants;
+mod data;
+mod foreign;
+mod odd;
