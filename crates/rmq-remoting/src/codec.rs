@@ -227,3 +227,6 @@ const SHARED_FROM: usize = 1024;
 
 /// Room for what surrounds the text of a usual header.
 const ROOM: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -426,12 +426,12 @@ impl Shared {
             socket.try_write_vectored(&slices[..used])
         };
         let mut wakers = Vec::new();
+        let mut below = false;
         let mut state = self.state.lock();
         match written {
             Ok(n) => {
                 mine.advance(n);
-                state.handed += n as u64;
-                state.collect_oneways(&mut wakers);
+                below = self.hand_over(&mut state, n, &mut wakers);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => state.ending = Some(ConnectionEnd::Io(Arc::new(error))),
@@ -449,7 +449,24 @@ impl Shared {
             wakers.extend(state.driver.clone());
         }
         drop(state);
+        if below {
+            self.writable.notify_waiters();
+        }
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Counts bytes handed to the kernel or transport and collects the oneway callers whose frames are out. `true`: those who wait for
+    /// the out-buffer to drain are to be told.
+    fn hand_over(&self, state: &mut State, written: usize, wakers: &mut Vec<Waker>) -> bool {
+        let was_full = self.is_full(state);
+        state.handed += written as u64;
+        while let Some(first) = state.oneways.first_entry() {
+            if *first.key() > state.handed {
+                break;
+            }
+            wakers.push(first.remove());
+        }
+        was_full && !self.is_full(state)
     }
 
     /// Asks the task to end the connection.
@@ -484,18 +501,6 @@ impl Shared {
 
     fn lost(&self, cause: ConnectionEnd, written: bool) -> RemotingError {
         RemotingError::ConnectionLost { addr: Arc::clone(&self.peer), written, cause }
-    }
-}
-
-impl State {
-    /// Collects the callers of oneway requests whose frames are handed over.
-    fn collect_oneways(&mut self, wakers: &mut Vec<Waker>) {
-        while let Some(first) = self.oneways.first_entry() {
-            if *first.key() > self.handed {
-                break;
-            }
-            wakers.push(first.remove());
-        }
     }
 }
 

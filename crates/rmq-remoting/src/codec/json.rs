@@ -121,3 +121,6 @@ fn ext_fields(json: &mut Scanner<'_>, limits: &FrameLimits) -> Result<Option<Ext
 
 /// Bytes reserved at first for the names and values of a header.
 const FIRST_ROOM: usize = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -251,14 +251,7 @@ impl Driver {
             self.active = true;
             shared.settings.counters.writes.add(1);
             self.writing.advance(written);
-            let below = {
-                let mut state = shared.state.lock();
-                let was_full = shared.is_full(&state);
-                state.handed += written as u64;
-                state.collect_oneways(&mut self.wakers);
-                was_full && !shared.is_full(&state)
-            };
-            if below {
+            if shared.hand_over(&mut shared.state.lock(), written, &mut self.wakers) {
                 shared.writable.notify_waiters();
             }
             self.wakers.drain(..).for_each(Waker::wake);

@@ -1,0 +1,13 @@
+//! The client and server half against scripted peers, in memory with paused time and over real sockets.
+
+mod cancel;
+mod closing;
+mod deadlines;
+mod dialling;
+mod fixture;
+mod limits;
+mod matching;
+mod oneway;
+mod server;
+mod server_requests;
+mod sockets;
