@@ -152,12 +152,12 @@ impl Connection {
             room,
             serving: AtomicUsize::new(0),
             writable: Notify::new(),
-            settings: Arc::clone(&settings),
+            settings,
         });
-        settings.counters.connections_opened.add(1);
+        shared.settings.counters.connections_opened.add(1);
         let connection = Self { shared };
         let driver = driver::Driver::new(connection.clone(), reader, writer);
-        settings.tracker.spawn(driver.run(on_end));
+        connection.shared.settings.tracker.spawn(driver.run(on_end));
         connection
     }
 

@@ -223,6 +223,12 @@ impl ExtFields {
         });
     }
 
+    /// Bytes that this map has taken from the allocator.
+    #[cfg(test)]
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
     /// Bytes of all names and values: the least that any encoding of them needs.
     pub(crate) fn text_bytes(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()

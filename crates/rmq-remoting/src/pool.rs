@@ -84,6 +84,9 @@ impl Pool {
             return Ok(connection);
         }
         let started = Instant::now();
+        if deadline.instant() <= started {
+            return Err(RemotingError::DeadlineExpired);
+        }
         loop {
             match self.look(to) {
                 Found::Open(connection) => return Ok(connection),

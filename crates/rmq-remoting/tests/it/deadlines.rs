@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rmq_remoting::{Certainty, RemotingError};
+use rmq_remoting::{Certainty, Deadline, RemotingError};
 use tokio::time::Instant;
 
 use crate::fixture::{Dial, SECOND, client, client_with, config, request, settle, spawn, to, wire};
@@ -62,11 +62,17 @@ async fn each_call_keeps_its_own_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_is_over_sends_nothing() {
     let (client, _peers, wire) = client(64 * 1024);
-    for deadline in [Duration::ZERO, Duration::from_nanos(0)] {
-        let error = client.invoke(&to(), request("x"), deadline).await.unwrap_err();
-        assert_eq!(error.certainty(), Certainty::NotSent, "{error}");
+    let past = Instant::now();
+    tokio::time::advance(SECOND).await;
+    for deadline in [Deadline::from(Duration::ZERO), Deadline::from(past)] {
+        let awaited = client.invoke(&to(), request("x"), deadline).await.unwrap_err();
+        let oneway = client.invoke_oneway(&to(), request("x"), deadline).await.unwrap_err();
+        for error in [awaited, oneway] {
+            assert!(matches!(error, RemotingError::DeadlineExpired), "{error}");
+            assert_eq!(error.certainty(), Certainty::NotSent);
+        }
     }
-    let _ = wire;
+    assert_eq!(wire.dials.load(std::sync::atomic::Ordering::SeqCst), 0);
     assert_eq!(client.stats().writes, 0);
 }
 

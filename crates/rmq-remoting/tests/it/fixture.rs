@@ -19,17 +19,17 @@ use tokio_util::codec::{Encoder as _, FramedRead};
 
 /// What a dial does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dial {
+pub(crate) enum Dial {
     Open,
     Refuse,
     Hang,
 }
 
-pub struct Wire {
+pub(crate) struct Wire {
     peers: mpsc::Sender<DuplexStream>,
     buffer: usize,
-    pub dials: AtomicUsize,
-    pub dial: parking_lot::Mutex<Dial>,
+    pub(crate) dials: AtomicUsize,
+    pub(crate) dial: parking_lot::Mutex<Dial>,
 }
 
 impl Connector for Wire {
@@ -52,15 +52,15 @@ impl Connector for Wire {
 }
 
 /// The other ends of a client's dials, in order.
-pub struct Peers(mpsc::Receiver<DuplexStream>);
+pub(crate) struct Peers(mpsc::Receiver<DuplexStream>);
 
 impl Peers {
-    pub async fn next(&mut self) -> Peer {
+    pub(crate) async fn next(&mut self) -> Peer {
         Peer::new(self.0.recv().await.expect("the client dials"))
     }
 
     /// Serves every connection: answers each request with its own body.
-    pub fn echo(mut self) {
+    pub(crate) fn echo(mut self) {
         spawn(async move {
             while let Some(stream) = self.0.recv().await {
                 let mut peer = Peer::new(stream);
@@ -77,80 +77,80 @@ impl Peers {
 }
 
 /// One end of a connection, driven by hand.
-pub struct Peer {
+pub(crate) struct Peer {
     frames: FramedRead<DuplexStream, FrameCodec>,
 }
 
 impl Peer {
-    pub fn new(stream: DuplexStream) -> Self {
+    pub(crate) fn new(stream: DuplexStream) -> Self {
         Self { frames: FramedRead::new(stream, FrameCodec::default()) }
     }
 
     /// Reads the next frame; `None` at the end of the stream. A cut frame is a panic.
-    pub async fn read(&mut self) -> Option<RemotingCommand> {
+    pub(crate) async fn read(&mut self) -> Option<RemotingCommand> {
         self.frames.next().await.map(|frame| frame.expect("the client writes whole frames"))
     }
 
-    pub async fn request(&mut self) -> RemotingCommand {
+    pub(crate) async fn request(&mut self) -> RemotingCommand {
         self.read().await.expect("the client sends a request")
     }
 
-    pub async fn write(&mut self, command: RemotingCommand) {
+    pub(crate) async fn write(&mut self, command: RemotingCommand) {
         let bytes = encode(command);
         self.write_raw(&bytes).await;
     }
 
-    pub async fn write_raw(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write_raw(&mut self, bytes: &[u8]) {
         // The client may be gone; the test looks at what the client says.
         drop(self.frames.get_mut().write_all(bytes).await);
     }
 
     /// Answers with the request's body.
-    pub async fn answer(&mut self, request: &RemotingCommand) {
+    pub(crate) async fn answer(&mut self, request: &RemotingCommand) {
         self.write(request.response_to(ResponseCode::SUCCESS).with_body(request.body().clone())).await;
     }
 }
 
-pub fn encode(command: RemotingCommand) -> Vec<u8> {
+pub(crate) fn encode(command: RemotingCommand) -> Vec<u8> {
     let mut out = bytes::BytesMut::new();
     FrameCodec::new(FrameLimits::default()).encode(command, &mut out).expect("a legal frame");
     out.to_vec()
 }
 
-pub fn wire(buffer: usize) -> (Arc<Wire>, Peers) {
+pub(crate) fn wire(buffer: usize) -> (Arc<Wire>, Peers) {
     let (sender, receiver) = mpsc::channel(1024);
     let wire = Wire { peers: sender, buffer, dials: AtomicUsize::new(0), dial: parking_lot::Mutex::new(Dial::Open) };
     (Arc::new(wire), Peers(receiver))
 }
 
-pub fn client_with(config: RemotingConfig, wire: &Arc<Wire>) -> RemotingClient {
+pub(crate) fn client_with(config: RemotingConfig, wire: &Arc<Wire>) -> RemotingClient {
     RemotingClient::builder().config(config).connector(Arc::clone(wire)).build().expect("a legal configuration")
 }
 
-pub fn client(buffer: usize) -> (RemotingClient, Peers, Arc<Wire>) {
+pub(crate) fn client(buffer: usize) -> (RemotingClient, Peers, Arc<Wire>) {
     let (wire, peers) = wire(buffer);
     (client_with(config(|_| {}), &wire), peers, wire)
 }
 
-pub fn config(change: impl FnOnce(&mut RemotingConfig)) -> RemotingConfig {
+pub(crate) fn config(change: impl FnOnce(&mut RemotingConfig)) -> RemotingConfig {
     let mut config = RemotingConfig::default();
     config.seed = Some(42);
     change(&mut config);
     config
 }
 
-pub fn to() -> Endpoint {
+pub(crate) fn to() -> Endpoint {
     Endpoint::parse("broker:10911").expect("a legal address")
 }
 
-pub fn request(body: impl Into<bytes::Bytes>) -> RemotingCommand {
+pub(crate) fn request(body: impl Into<bytes::Bytes>) -> RemotingCommand {
     RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_body(body)
 }
 
-pub const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Polls `future` at most `polls` times and then drops it; `Some` when it was done before.
-pub async fn stop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+pub(crate) async fn stop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut polled = 0;
     std::future::poll_fn(move |cx| {
@@ -168,14 +168,14 @@ pub async fn stop_after<F: Future>(polls: usize, future: F) -> Option<F::Output>
 }
 
 /// Lets everything that is ready run.
-pub async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test's tasks end with its runtime")]
-pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
+pub(crate) fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
