@@ -1,0 +1,419 @@
+//! The routes a client knows, and where their brokers are.
+//!
+//! Everything is one immutable snapshot behind one pointer. An update swaps it as a whole, so a reader sees the queues
+//! and the addresses of the same moment, never waits, and keeps what it has for as long as it likes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::diff::RouteDiff;
+use crate::fast_hash::FastMap;
+use crate::publish_info::TopicPublishInfo;
+use crate::route_data::{MASTER_ID, TopicRouteData};
+
+/// Topic to route and publish info, broker name to addresses. Cheap to read from many threads.
+///
+/// Nothing leaves the table because a name server did not mention it for once: a topic stays until
+/// [`forget`](Self::forget), a broker until [`forget_lost_brokers`](Self::forget_lost_brokers).
+#[derive(Debug, Default)]
+#[doc(alias("topicRouteTable", "topicPublishInfoTable", "brokerAddrTable"))]
+pub struct RouteTable {
+    snapshot: ArcSwap<RouteSnapshot>,
+}
+
+/// What a [`RouteTable`] held at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct RouteSnapshot {
+    topics: FastMap<Arc<str>, Arc<TopicRoute>>,
+    brokers: FastMap<Arc<str>, Arc<Broker>>,
+    generation: u64,
+}
+
+/// One topic's route and what a producer makes of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TopicRoute {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The route as the name server gave it.
+    pub data: TopicRouteData,
+    /// The queues to send to.
+    pub publish: TopicPublishInfo,
+    /// Differs for every route that was ever in the table, and grows. Who asks for a refresh names the one it found
+    /// stale.
+    pub generation: u64,
+}
+
+#[derive(Debug)]
+struct Broker {
+    addrs: BTreeMap<i64, String>,
+    master: Option<Arc<str>>,
+}
+
+impl RouteTable {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The topic's route, if one was ever known.
+    #[must_use]
+    pub fn get(&self, topic: &str) -> Option<Arc<TopicRoute>> {
+        self.snapshot.load().topics.get(topic).map(Arc::clone)
+    }
+
+    /// The `host:port` of a broker's master, from whichever route named the broker last.
+    #[must_use]
+    #[doc(alias = "findBrokerAddressInPublish")]
+    pub fn master_address(&self, broker_name: &str) -> Option<Arc<str>> {
+        self.snapshot.load().master_address(broker_name).map(Arc::clone)
+    }
+
+    /// Every known master by broker name: name and `host:port`.
+    #[must_use]
+    pub fn master_addresses(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        self.snapshot().master_addresses()
+    }
+
+    /// All topics that have a route, in no order.
+    #[must_use]
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        self.snapshot.load().topics.keys().map(Arc::clone).collect()
+    }
+
+    /// Everything, as of now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<RouteSnapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Takes a topic's new route over and says what it changed.
+    ///
+    /// Without a change that matters (see [`RouteDiff`]) the table keeps the route it has. Else route, queues and the
+    /// addresses of the route's brokers are replaced in one step.
+    #[doc(alias = "updateTopicRouteInfoFromNameServer")]
+    pub fn update(&self, topic: impl Into<Arc<str>>, data: TopicRouteData) -> RouteDiff {
+        let changes = self.update_all([(topic.into(), data)]);
+        changes.into_iter().next().map(|(_, diff)| diff).unwrap_or_default()
+    }
+
+    /// Takes the new routes of several topics over in one step, which is much cheaper than one by one: every step
+    /// copies the table. Returns each topic with what changed, in the order given.
+    pub fn update_all(
+        &self,
+        routes: impl IntoIterator<Item = (Arc<str>, TopicRouteData)>,
+    ) -> Vec<(Arc<str>, RouteDiff)> {
+        let routes: Vec<_> = routes
+            .into_iter()
+            .map(|(topic, data)| {
+                let publish = TopicPublishInfo::from_route(&topic, &data);
+                (topic, data, publish)
+            })
+            .collect();
+        let mut changes = Vec::new();
+        self.snapshot.rcu(|current| {
+            let mut next = None;
+            changes.clear();
+            for (topic, data, publish) in &routes {
+                let known = next.as_ref().unwrap_or(&**current).topics.get(topic);
+                let diff = RouteDiff::between(known.map(|route| &route.data), data);
+                if !diff.is_empty() {
+                    next.get_or_insert_with(|| RouteSnapshot::clone(current)).put(topic, data, publish);
+                }
+                changes.push((Arc::clone(topic), diff));
+            }
+            next.map_or_else(|| Arc::clone(current), Arc::new)
+        });
+        changes
+    }
+
+    /// Drops a topic that nobody sends to any more. Returns whether it was there. Its brokers stay known.
+    pub fn forget(&self, topic: &str) -> bool {
+        let before = self.snapshot.rcu(|current| {
+            if !current.topics.contains_key(topic) {
+                return Arc::clone(current);
+            }
+            let mut next = RouteSnapshot::clone(current);
+            next.topics.remove(topic);
+            Arc::new(next)
+        });
+        before.topics.contains_key(topic)
+    }
+
+    /// Drops every broker address that no topic's route names any more, and returns the names of the brokers that are
+    /// gone altogether. To be called now and then, as the Java client does each 30 s.
+    #[doc(alias = "cleanOfflineBroker")]
+    pub fn forget_lost_brokers(&self) -> Vec<Arc<str>> {
+        let mut lost = Vec::new();
+        self.snapshot.rcu(|current| {
+            let (next, gone) = current.without_lost_brokers();
+            lost = gone;
+            next.map_or_else(|| Arc::clone(current), Arc::new)
+        });
+        lost
+    }
+}
+
+impl RouteSnapshot {
+    /// The topic's route.
+    #[must_use]
+    pub fn get(&self, topic: &str) -> Option<&Arc<TopicRoute>> {
+        self.topics.get(topic)
+    }
+
+    /// The `host:port` of a broker's master.
+    #[must_use]
+    pub fn master_address(&self, broker_name: &str) -> Option<&Arc<str>> {
+        self.brokers.get(broker_name)?.master.as_ref()
+    }
+
+    /// Every known master by broker name: name and `host:port`.
+    #[must_use]
+    pub fn master_addresses(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let master = |(name, broker): (&Arc<str>, &Arc<Broker>)| Some((Arc::clone(name), broker.master.clone()?));
+        let mut masters: Vec<_> = self.brokers.iter().filter_map(master).collect();
+        masters.sort();
+        masters
+    }
+
+    /// All addresses of a broker by id.
+    #[must_use]
+    pub fn addresses(&self, broker_name: &str) -> Option<&BTreeMap<i64, String>> {
+        self.brokers.get(broker_name).map(|broker| &broker.addrs)
+    }
+
+    /// All routes, in no order.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<TopicRoute>> {
+        self.topics.values()
+    }
+
+    fn put(&mut self, topic: &Arc<str>, data: &TopicRouteData, publish: &TopicPublishInfo) {
+        self.generation += 1;
+        self.brokers.extend(brokers_of(data).map(|(name, addrs)| (name.into(), Arc::new(Broker::at(addrs)))));
+        let route = TopicRoute {
+            topic: Arc::clone(topic),
+            data: data.clone(),
+            publish: publish.clone(),
+            generation: self.generation,
+        };
+        self.topics.insert(Arc::clone(topic), Arc::new(route));
+    }
+
+    /// This snapshot but for addresses that no route names, if there are such, and the brokers that had no other.
+    fn without_lost_brokers(&self) -> (Option<Self>, Vec<Arc<str>>) {
+        let named: HashSet<&str> = self
+            .topics
+            .values()
+            .flat_map(|route| &route.data.broker_datas)
+            .flat_map(|broker| broker.broker_addrs.values().map(String::as_str))
+            .collect();
+        let mut next = None;
+        let mut gone = Vec::new();
+        for (name, broker) in &self.brokers {
+            let mut addrs = broker.addrs.clone();
+            addrs.retain(|_, address| named.contains(address.as_str()));
+            if addrs.is_empty() {
+                next.get_or_insert_with(|| self.clone()).brokers.remove(name);
+                gone.push(Arc::clone(name));
+            } else if addrs.len() < broker.addrs.len() {
+                let rest = Arc::new(Broker::at(addrs));
+                next.get_or_insert_with(|| self.clone()).brokers.insert(Arc::clone(name), rest);
+            }
+        }
+        gone.sort();
+        (next, gone)
+    }
+}
+
+impl Broker {
+    fn at(addrs: BTreeMap<i64, String>) -> Self {
+        let master = addrs.get(&MASTER_ID).map(|address| address.as_str().into());
+        Self { addrs, master }
+    }
+}
+
+/// The addresses of each broker of a route. Of two entries with one name and id, the first counts.
+fn brokers_of(route: &TopicRouteData) -> impl Iterator<Item = (&str, BTreeMap<i64, String>)> {
+    let mut brokers: BTreeMap<&str, BTreeMap<i64, String>> = BTreeMap::new();
+    for broker in route.broker_datas.iter().filter(|broker| !broker.broker_name.is_empty()) {
+        let addrs = brokers.entry(&broker.broker_name).or_default();
+        for (id, address) in broker.broker_addrs.iter().filter(|(_, address)| !address.is_empty()) {
+            addrs.entry(*id).or_insert_with(|| address.clone());
+        }
+    }
+    brokers.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+    use crate::route_data::{BrokerData, QueueData};
+
+    fn route(brokers: &[(&str, &str)]) -> TopicRouteData {
+        let mut route = TopicRouteData::default();
+        for (name, address) in brokers {
+            route.queue_datas.push(QueueData::new(*name, 1));
+            route.broker_datas.push(BrokerData::new("C", *name, *address));
+        }
+        route
+    }
+
+    #[test]
+    fn a_route_can_be_found_once_it_is_there() {
+        let table = RouteTable::new();
+        assert!(table.get("T").is_none());
+        let diff = table.update("T", route(&[("a", "h:1")]));
+        assert!(diff.is_first);
+        let found = table.get("T").unwrap();
+        assert_eq!(&*found.topic, "T");
+        assert_eq!(found.publish.queues().len(), 1);
+        assert_eq!(table.master_address("a").as_deref(), Some("h:1"));
+        assert_eq!(table.master_address("b"), None);
+        assert_eq!(table.topics(), [Arc::from("T")]);
+    }
+
+    #[test]
+    fn an_unchanged_route_keeps_its_place_and_generation() {
+        let table = RouteTable::new();
+        table.update("T", route(&[("a", "h:1"), ("b", "h:2")]));
+        let before = table.get("T").unwrap();
+        assert!(table.update("T", route(&[("b", "h:2"), ("a", "h:1")])).is_empty());
+        assert!(Arc::ptr_eq(&before, &table.get("T").unwrap()));
+
+        assert!(!table.update("T", route(&[("a", "h:1")])).is_empty());
+        assert!(table.get("T").unwrap().generation > before.generation);
+        assert_eq!(before.publish.queues().len(), 2, "who holds the old route keeps it");
+    }
+
+    #[test]
+    fn the_addresses_of_a_broker_are_replaced_as_a_whole() {
+        let table = RouteTable::new();
+        let mut with_copy = route(&[("a", "h:1")]);
+        with_copy.broker_datas[0].broker_addrs.insert(1, "h:2".to_owned());
+        table.update("T", with_copy);
+        assert_eq!(table.snapshot().addresses("a").unwrap().len(), 2);
+
+        let mut only_copy = route(&[("a", "h:1")]);
+        only_copy.broker_datas[0].broker_addrs = BTreeMap::from([(1, "h:1".to_owned())]);
+        table.update("T", only_copy);
+        assert_eq!(table.master_address("a"), None, "a copy at the old address is no master");
+        assert_eq!(table.snapshot().addresses("a"), Some(&BTreeMap::from([(1, "h:1".to_owned())])));
+        assert!(table.master_addresses().is_empty());
+    }
+
+    #[test]
+    fn a_broker_without_queues_for_us_is_still_known() {
+        let table = RouteTable::new();
+        let mut read_only = route(&[("a", "h:1")]);
+        read_only.queue_datas.clear();
+        table.update("T", read_only);
+        assert!(!table.get("T").unwrap().publish.is_ok());
+        assert_eq!(table.master_addresses(), [(Arc::from("a"), Arc::from("h:1"))]);
+    }
+
+    #[test]
+    fn several_routes_go_in_together_and_later_ones_see_earlier_ones() {
+        let table = RouteTable::new();
+        let changes = table.update_all([
+            ("T".into(), route(&[("a", "h:1")])),
+            ("U".into(), route(&[("b", "h:2")])),
+            ("T".into(), route(&[("a", "h:1")])),
+            ("T".into(), route(&[("a", "h:3")])),
+        ]);
+        let empty: Vec<bool> = changes.iter().map(|(_, diff)| diff.is_empty()).collect();
+        assert_eq!(empty, [false, false, true, false]);
+        assert_eq!(table.master_address("a").as_deref(), Some("h:3"));
+        assert_eq!(table.snapshot().routes().count(), 2);
+    }
+
+    #[test]
+    fn a_lost_broker_goes_only_when_told_and_only_when_no_route_names_it() {
+        let table = RouteTable::new();
+        let mut both = route(&[("a", "h:1"), ("b", "h:2")]);
+        both.broker_datas[0].broker_addrs.insert(1, "h:9".to_owned());
+        table.update("T", both.clone());
+        table.update("U", route(&[("a", "h:1")]));
+        assert_eq!(table.forget_lost_brokers(), [""; 0].map(Arc::from));
+
+        table.update("T", TopicRouteData::default());
+        assert_eq!(table.master_addresses().len(), 2, "an update alone loses nothing");
+        assert_eq!(table.forget_lost_brokers(), ["b"].map(Arc::from));
+        assert_eq!(table.master_addresses(), [(Arc::from("a"), Arc::from("h:1"))]);
+
+        assert!(table.forget("U"));
+        assert!(!table.forget("U"));
+        assert_eq!(table.forget_lost_brokers(), ["a"].map(Arc::from));
+        assert!(table.snapshot().addresses("a").is_none());
+    }
+
+    #[test]
+    fn a_single_lost_address_goes_without_its_broker() {
+        let table = RouteTable::new();
+        let mut with_copy = route(&[("a", "h:1")]);
+        with_copy.broker_datas[0].broker_addrs.insert(1, "h:9".to_owned());
+        table.update("T", route(&[("a", "h:1")]));
+        table.update("U", with_copy);
+        assert!(table.forget("U"));
+        assert!(table.forget_lost_brokers().is_empty());
+        assert_eq!(table.snapshot().addresses("a"), Some(&BTreeMap::from([(0, "h:1".to_owned())])));
+    }
+
+    #[test]
+    fn a_broker_entry_that_comes_twice_is_put_together() {
+        let table = RouteTable::new();
+        let mut twice = route(&[("a", "h:1"), ("a", "h:2")]);
+        twice.broker_datas[0].broker_addrs = BTreeMap::from([(1, "h:3".to_owned()), (0, String::new())]);
+        twice.broker_datas.push(BrokerData::new("C", "", "h:4"));
+        table.update("T", twice);
+        assert_eq!(table.master_address("a").as_deref(), Some("h:2"));
+        assert_eq!(table.snapshot().addresses("a").unwrap().len(), 2);
+        assert_eq!(table.master_address(""), None);
+        assert_eq!(table.get("T").unwrap().publish.queues().len(), 1);
+    }
+
+    #[test]
+    fn a_reader_never_sees_the_queues_of_one_route_with_the_addresses_of_another() {
+        let table = RouteTable::new();
+        let routes = [route(&[("a", "h:1")]), route(&[("b", "h:2")])];
+        table.update("T", routes[0].clone());
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0..2000 {
+                    table.update("T", routes[turn % 2].clone());
+                    table.forget_lost_brokers();
+                }
+                done.store(true, Ordering::Release);
+            });
+            while !done.load(Ordering::Acquire) {
+                let seen = table.snapshot();
+                let queue = &seen.get("T").unwrap().publish.queues()[0];
+                assert!(seen.master_address(queue.broker_name()).is_some(), "{queue:?} has no address");
+            }
+        });
+    }
+
+    #[test]
+    fn writers_at_the_same_time_lose_nothing() {
+        let table = RouteTable::new();
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let table = &table;
+                scope.spawn(move || {
+                    for turn in 0..100 {
+                        table.update(format!("T{writer}-{turn}"), route(&[("a", "h:1")]));
+                    }
+                });
+            }
+        });
+        let mut generations: Vec<u64> = table.snapshot().routes().map(|route| route.generation).collect();
+        generations.sort_unstable();
+        assert_eq!(generations, (1..=400).collect::<Vec<_>>());
+    }
+}
