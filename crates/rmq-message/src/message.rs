@@ -295,3 +295,6 @@ fn validate_key(key: &str) -> Result<(), MessageError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
