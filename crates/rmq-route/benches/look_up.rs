@@ -14,7 +14,12 @@ fn main() {
         let names: Vec<String> = (0..topics).map(|n| format!("orders-{n}")).collect();
         let mut next = names.iter().cycle();
         let look_up = measure(|| {
-            next.next().and_then(|name| table.get(name));
+            black_box(next.next().and_then(|name| table.get(name)));
+        });
+        let mut next = names.iter().cycle();
+        let read = measure(|| {
+            let name = next.next().map_or("", String::as_str);
+            black_box(table.read(|now| now.get(name).map(|route| route.publish.is_ok())));
         });
         let cursor = QueueCursor::default();
         let held = table.snapshot();
@@ -22,8 +27,11 @@ fn main() {
             let queue = held.get("orders-0").and_then(|route| route.publish.at(cursor.advance()));
             black_box(queue.and_then(|queue| held.master_address(queue.broker_name())));
         });
-        writeln!(report, "{topics:>6} topics: look-up {look_up:?}, queue and address from a snapshot {choose:?}")
-            .expect("a string takes any text");
+        writeln!(
+            report,
+            "{topics:>6} topics: look-up {look_up:?}, in place {read:?}, queue and address from a snapshot {choose:?}"
+        )
+        .expect("a string takes any text");
     }
     let (standard, loose) = (route(64).to_json(), route(64).to_loose_json());
     let read = |text: &str| measure(|| drop(black_box(TopicRouteData::from_json(text.as_bytes()))));
