@@ -110,9 +110,8 @@ fn assert_matches(command: &RemotingCommand, event: &Value, name: &str) {
     assert_eq!(command.ext_fields().map_or(0, |fields| fields.len()), recorded.map_or(0, |fields| fields.len()));
     assert_eq!(name_of(command.encoding()), text(event, "encoding"), "{name}: {event}");
     assert_eq!(command.body().len() as u64, event["bodyLength"].as_u64().unwrap_or(0), "{name}: {event}");
-    if let Some(body) = event["bodyText"].as_str() {
-        assert_eq!(command.body().as_ref(), body.as_bytes(), "{name}: {event}");
-    }
+    let body = event["bodyText"].as_str().map(|text| text.trim_end_matches("...")); // long ones are cut
+    assert!(command.body().starts_with(body.unwrap_or_default().as_bytes()), "{name}: {event}");
 }
 
 /// All frames that were recorded whole, with the name of their file.
