@@ -107,8 +107,7 @@ pub(crate) fn validate_property(name: &str, value: &str) -> Result<(), MessageEr
     if is_blank(value) {
         return Err(MessageError::BlankPropertyValue { name: shown(name) });
     }
-    let separators = [NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR];
-    if name.contains(separators) || value.contains(separators) {
+    if holds_separator(name) || holds_separator(value) {
         return Err(MessageError::SeparatorInProperty { name: shown(name) });
     }
     // 5.5.0 looks for the separator of the client's own system; the broker's counts, and it may be either
@@ -123,9 +122,16 @@ pub(crate) fn validate_properties(properties: &Properties) -> Result<(), Message
     properties.iter().try_for_each(|(name, value)| validate_property(name, value))
 }
 
+fn holds_separator(text: &str) -> bool {
+    // single bytes in UTF-8, and part of no other character
+    text.bytes().any(|byte| matches!(char::from(byte), NAME_VALUE_SEPARATOR | PROPERTY_SEPARATOR))
+}
+
 /// Whether there is nothing but white space, by Unicode's idea or by Java's (`Character#isWhitespace`).
 pub(crate) fn is_blank(text: &str) -> bool {
-    text.chars().all(|character| character.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&character))
+    let begins_visibly = text.as_bytes().first().is_some_and(u8::is_ascii_graphic); // nearly always
+    !begins_visibly
+        && text.chars().all(|character| character.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&character))
 }
 
 /// The beginning of a name, for an error.
@@ -141,7 +147,9 @@ fn validate_name(kind: NameKind, name: &str, limit: usize) -> Result<(), NameErr
     if is_blank(name) {
         return Err(NameError::Blank { kind });
     }
-    if let Some(character) = name.chars().find(|&character| !is_legal(character)) {
+    // what stands before it is ASCII, so it begins a character
+    let illegal = name.bytes().position(|byte| !is_legal(byte));
+    if let Some(character) = illegal.and_then(|at| name[at..].chars().next()) {
         return Err(NameError::IllegalCharacter { kind, name: shown(name), character });
     }
     if name.len() > limit {
@@ -150,8 +158,8 @@ fn validate_name(kind: NameKind, name: &str, limit: usize) -> Result<(), NameErr
     Ok(())
 }
 
-fn is_legal(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '%' | '|' | '_' | '-')
+fn is_legal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'%' | b'|' | b'_' | b'-')
 }
 
 const SYSTEM_TOPIC_PREFIX: &str = "rmq_sys_";

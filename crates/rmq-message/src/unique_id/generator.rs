@@ -5,7 +5,7 @@
 //! exceptions have to be sought: see [`UniqueIdGenerator`]).
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::{MonthStarts, UniqueId, low_half};
 
@@ -42,6 +42,8 @@ pub struct UniqueIdGenerator {
     identity: u32,
     first_counter: u16,
     utc_offset_seconds: i32,
+    /// Where the month began at the last look; far in the future before the first.
+    month_start_ms: AtomicI64,
     state: AtomicU64,
 }
 
@@ -53,13 +55,21 @@ impl UniqueIdGenerator {
         let (identity, process_bits, first_counter) = split(scatter(random));
         let process_id = if process_id < TELLING_PROCESS_ID { process_bits } else { low_half(process_id) };
         let template = UniqueId::template(ip, process_id, identity);
-        Self { template, identity, first_counter, utc_offset_seconds: 0, state: AtomicU64::new(0) }
+        Self {
+            template,
+            identity,
+            first_counter,
+            utc_offset_seconds: 0,
+            month_start_ms: AtomicI64::new(i64::MAX),
+            state: AtomicU64::new(0),
+        }
     }
 
     /// Counts the time in ids from the beginning of the month in a zone that is so far ahead of UTC. Default: 0, UTC.
     #[must_use]
     pub fn utc_offset_seconds(mut self, seconds: i32) -> Self {
         self.utc_offset_seconds = seconds;
+        self.month_start_ms = AtomicI64::new(i64::MAX);
         self
     }
 
@@ -74,14 +84,24 @@ impl UniqueIdGenerator {
     #[must_use]
     pub fn next(&self, now_ms: i64) -> UniqueId {
         let moment = self.advance(now_ms);
-        let month = MonthStarts::at_offset(moment.ms, self.utc_offset_seconds).current_ms();
-        let [_, _, _, _, time @ ..] = moment.ms.saturating_sub(month).to_be_bytes();
+        let [_, _, _, _, time @ ..] = self.since_month_start(moment.ms).to_be_bytes();
         let mut id = self.template;
         if moment.set_back != 0 {
             id.identify(self.identity.wrapping_add(moment.set_back));
         }
         id.stamp(time, self.first_counter.wrapping_add(moment.nth));
         id
+    }
+
+    fn since_month_start(&self, ms: i64) -> i64 {
+        // every month has 28 days: as long as no more have passed, it is still the same one
+        let since = ms.saturating_sub(self.month_start_ms.load(Ordering::Relaxed));
+        if (0..SHORTEST_MONTH_MS).contains(&since) {
+            return since;
+        }
+        let month_start_ms = MonthStarts::at_offset(ms, self.utc_offset_seconds).current_ms();
+        self.month_start_ms.store(month_start_ms, Ordering::Relaxed);
+        ms.saturating_sub(month_start_ms)
     }
 
     fn advance(&self, now_ms: i64) -> Moment {
@@ -157,6 +177,7 @@ fn split(random: u64) -> (u32, u16, u16) {
 
 /// Smaller process ids are those of containers, and say nothing.
 const TELLING_PROCESS_ID: u32 = 1_000;
+const SHORTEST_MONTH_MS: i64 = 28 * 86_400_000;
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +207,19 @@ mod tests {
     fn the_month_may_begin_by_local_time() {
         let shanghai = generator().utc_offset_seconds(8 * 3_600);
         assert_eq!(shanghai.next(NOVEMBER).since_month_start_ms(), 8 * 3_600_000);
+    }
+
+    #[test]
+    fn the_month_is_the_right_one_whichever_came_before() {
+        let generator = generator();
+        let days: Vec<i64> = (0..800).chain((0..800).rev()).chain((0..800).map(|n| n * 37 % 800)).collect();
+        for day in days {
+            let now = NOVEMBER + day * 86_400_000 + 7;
+            let month = MonthStarts::utc(now).current_ms();
+            assert_eq!(i64::from(generator.next(now).since_month_start_ms()), now - month, "day {day}");
+        }
+        let id = generator.utc_offset_seconds(3_600).next(NOVEMBER + 1);
+        assert_eq!(id.since_month_start_ms(), 3_600_001, "a new zone has other months");
     }
 
     #[test]
