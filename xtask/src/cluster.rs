@@ -142,7 +142,17 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for line in ["", "up", "up 5.5", "up 5.5.0 x", "up 5.5.0 --brokers 0", "up 5.5.0 --brokers 27", "down --brokers 1", "go", "up --x"] {
+        for line in [
+            "",
+            "up",
+            "up 5.5",
+            "up 5.5.0 x",
+            "up 5.5.0 --brokers 0",
+            "up 5.5.0 --brokers 27",
+            "down --brokers 1",
+            "go",
+            "up --x",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing is fetched and nothing started beyond `java -version`.
 
 use std::env;
+use std::sync::Once;
 
 use anyhow::{Result, bail};
 
@@ -55,7 +56,8 @@ pub fn availability_of(versions: &[Version]) -> Result<(), Missing> {
     Ok(())
 }
 
-/// `true` where the servers of these versions can run; elsewhere prints the line that says why not.
+/// `true` where the servers of these versions can run; elsewhere prints, once per process and past the test runner's capture,
+/// the line that says why not.
 ///
 /// # Errors
 /// With `CI=true` a missing tool is an error: there, real brokers are never skipped.
@@ -64,7 +66,8 @@ pub fn available_or_skipped(versions: &[Version]) -> Result<bool> {
     if is_ci(env::var("CI").ok().as_deref()) {
         bail!("with CI=true real brokers are a must, but: {missing}");
     }
-    say(&missing.skip_line());
+    static SAID: Once = Once::new();
+    SAID.call_once(|| say(&missing.skip_line()));
     Ok(false)
 }
 

@@ -46,10 +46,17 @@ impl Cache {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 say(&format!("waiting for another process that prepares {name} …"));
-                file.lock().with_context(|| format!("cannot lock {name}"))?;
+                return self.lock_quietly(name);
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock {name}")),
         }
+        Ok(file)
+    }
+
+    /// Holds `name`, where waiting for another holder is nothing to talk about.
+    pub(crate) fn lock_quietly(&self, name: &str) -> Result<File> {
+        let file = self.lock_file(name)?;
+        file.lock().with_context(|| format!("cannot lock {name}"))?;
         Ok(file)
     }
 

@@ -4,6 +4,7 @@
 //! its value, or with this process, whichever goes first.
 
 use std::env;
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
@@ -36,6 +37,7 @@ pub struct Cluster {
     brokers: Vec<Row>,
     probe_topic: &'static str,
     start_limit: Duration,
+    alone: Option<File>,
 }
 
 /// What a cluster knows of one server.
@@ -59,6 +61,18 @@ impl Cluster {
     /// A server that ended (with the end of its log), or one that does not serve within the limit of the specification.
     pub fn start(home: &Home, spec: &ClusterSpec) -> Result<Self> {
         Self::start_in(home, spec, RunFolder::new("cluster")?)
+    }
+
+    /// Like [`Self::start`], but first waits until no other cluster that was started by this function runs, in whatever process
+    /// of this user: for tests that reconfigure or break their servers, so that they do not crowd the machine.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_alone(home: &Home, spec: &ClusterSpec) -> Result<Self> {
+        let lock = home.cache().lock_quietly("alone")?;
+        let mut cluster = Self::start(home, spec)?;
+        cluster.alone = Some(lock);
+        Ok(cluster)
     }
 
     pub(crate) fn start_in(home: &Home, spec: &ClusterSpec, mut run: RunFolder) -> Result<Self> {
@@ -99,6 +113,7 @@ impl Cluster {
             brokers,
             probe_topic: spec.probe_topic(),
             start_limit: spec.start_limit,
+            alone: None,
         };
         cluster.start_all()?;
         Ok(cluster)
@@ -163,7 +178,9 @@ impl Cluster {
     pub fn stop(self) -> Result<()> {
         let ports: Vec<u16> = self.rows().flat_map(|row| row.ports.all()).collect();
         self.supervisor.stop(Duration::from_secs(60))?;
-        wait_until_free(&ports, Duration::from_secs(30))
+        wait_until_free(&ports, Duration::from_secs(30))?;
+        drop(self.alone);
+        Ok(())
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {

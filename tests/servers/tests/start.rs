@@ -1,6 +1,7 @@
 //! The library against real servers: start, send, kill, restart, read back, stop; and nothing left when a test is killed.
 //!
-//! One cluster at a time, of the newest release; where Java or Maven is missing the test says SKIPPED.
+//! One cluster at a time, of the newest release or of the one in RMQ_SERVERS_VERSION; where Java or Maven is missing the test
+//! says SKIPPED.
 
 #![allow(clippy::print_stdout, reason = "the steps and their times, shown with --nocapture")]
 
@@ -31,7 +32,7 @@ fn what_was_sent_is_read_back_also_after_a_kill_and_nothing_is_left_at_the_end()
     }
     let home = Home::prepare(version())?;
     let clock = Clock::start();
-    let cluster = Cluster::start(&home, &ClusterSpec::default())?;
+    let cluster = Cluster::start_alone(&home, &ClusterSpec::default())?;
     let name_server = cluster.name_server();
     clock.say("cluster started");
     let oracle = Oracle::new(&home)?;
