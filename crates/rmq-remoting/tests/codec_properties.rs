@@ -1,4 +1,5 @@
-//! The frame codec on generated input: what is written is read again, whatever the pieces it arrives in, and no bytes do harm.
+//! The frame codec on generated input: what is written is read again, whatever the pieces it arrives in, and no bytes
+//! do harm.
 
 use bytes::{BufMut, BytesMut};
 use proptest::collection::vec;
@@ -154,7 +155,8 @@ fn frame(encoding: u8, header: &[u8], body: &[u8]) -> BytesMut {
     wire
 }
 
-/// What is left of a command after its header was written: the binary form has no empty text, the JSON form no nameless language.
+/// What is left of a command after its header was written: the binary form has no empty text, the JSON form no
+/// nameless language.
 fn as_it_travels(command: &RemotingCommand) -> RemotingCommand {
     let mut travelled = RemotingCommand::request(command.request_code())
         .with_encoding(command.encoding())

@@ -1,4 +1,5 @@
-//! Frames that no well-behaved peer sends: the same result as Java, or a typed refusal that is listed here with its reason.
+//! Frames that no well-behaved peer sends: the same result as Java, or a typed refusal that is listed here with its
+//! reason.
 
 use rmq_remoting::FrameError;
 

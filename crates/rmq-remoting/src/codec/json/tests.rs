@@ -36,9 +36,8 @@ fn of_repeated_members_the_last_one_counts() {
 
 #[test]
 fn every_ext_value_becomes_text() {
-    let command = read(
-        r#"{"code":1,"opaque":2,"extFields":{"n":-12,"f":1.50,"t":true,"o":{"a": [1]},"null":null,"e":"","k\u00e9y":"\u0001"}}"#,
-    );
+    let values = r#""n":-12,"f":1.50,"t":true,"o":{"a": [1]},"null":null,"e":"","k\u00e9y":"\u0001""#;
+    let command = read(&format!(r#"{{"code":1,"opaque":2,"extFields":{{{values}}}}}"#));
     let fields = command.ext_fields().unwrap();
     let expected = [("n", "-12"), ("f", "1.50"), ("t", "true"), ("o", r#"{"a": [1]}"#), ("e", ""), ("kéy", "\u{1}")];
     assert_eq!(fields.iter().collect::<Vec<_>>(), expected);
