@@ -1,0 +1,106 @@
+//! What became of each try of a send.
+//!
+//! The usual case, one attempt, is held inline and costs no allocation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmq_message::MessageQueue;
+use rmq_remoting::Endpoint;
+
+use crate::error::{AttemptError, Outcome};
+
+/// One attempt to hand a message to a broker.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub(crate) queue: MessageQueue,
+    pub(crate) broker_name: Arc<str>,
+    pub(crate) address: Option<Endpoint>,
+    pub(crate) elapsed: Duration,
+    pub(crate) error: Option<Arc<AttemptError>>,
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AttemptPhase {
+    /// The broker's address was looked for.
+    Address,
+    /// The connection was being opened.
+    Connect,
+    /// Room among the requests in flight was waited for; nothing was encoded.
+    Room,
+    /// The request was being written; no byte of it had been handed over.
+    Write,
+    /// The request was handed over, in whole or in part, and its answer waited for.
+    Answer,
+    /// The broker answered.
+    Answered,
+}
+
+impl Attempt {
+    /// Returns the queue that was chosen.
+    #[must_use]
+    pub fn queue(&self) -> &MessageQueue {
+        &self.queue
+    }
+
+    /// Returns the broker it went to. Differs from the queue's only for static topics, whose queues have logical names.
+    #[must_use]
+    pub fn broker_name(&self) -> &Arc<str> {
+        &self.broker_name
+    }
+
+    /// Returns the broker's address, if one was known.
+    #[must_use]
+    pub fn address(&self) -> Option<&Endpoint> {
+        self.address.as_ref()
+    }
+
+    /// Returns how long it took.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Returns how far it came.
+    #[must_use]
+    pub fn phase(&self) -> AttemptPhase {
+        self.error().map_or(AttemptPhase::Answered, AttemptError::phase)
+    }
+
+    /// Returns why it failed; `None` when the broker stored the message.
+    #[must_use]
+    pub fn error(&self) -> Option<&AttemptError> {
+        self.error.as_deref()
+    }
+
+    /// Returns what is known of the message after it; `None` when the broker stored the message.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.error().map(AttemptError::outcome)
+    }
+
+    /// Tells whether it failed and may have left a copy all the same.
+    #[must_use]
+    pub fn possibly_stored(&self) -> bool {
+        self.outcome().is_some_and(Outcome::possibly_stored)
+    }
+}
+
+/// The attempts of one send, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Attempts {
+    #[default]
+    None,
+    One(Attempt),
+}
+
+impl Attempts {
+    pub(crate) fn as_slice(&self) -> &[Attempt] {
+        match self {
+            Self::None => &[],
+            Self::One(attempt) => std::slice::from_ref(attempt),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! ProducerBuilder: options → started producer.
+//!
+//! Setters never fail; everything is checked by `start`, before the first byte is sent.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmq_message::MessageLimits;
+use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig};
+
+use crate::config::{ProducerConfig, SendHeaderVersion};
+use crate::error::StartError;
+use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
+use crate::producer::Producer;
+use crate::send::Sender;
+
+/// A producer that is not started yet.
+#[must_use = "a producer exists once `start` has been awaited"]
+#[derive(Clone)]
+pub struct ProducerBuilder {
+    config: ProducerConfig,
+    connector: Option<Arc<dyn Connector>>,
+}
+
+impl ProducerBuilder {
+    pub(crate) fn new(config: ProducerConfig) -> Self {
+        Self { config, connector: None }
+    }
+
+    /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
+    /// Required.
+    #[doc(alias = "setNamesrvAddr")]
+    #[doc(alias = "namesrvAddr")]
+    #[doc(alias = "WithNameServer")]
+    pub fn name_servers(mut self, addresses: impl IntoNameServers) -> Self {
+        self.config.name_servers = addresses.into_name_servers();
+        self
+    }
+
+    /// Bounds one send: route look-up, room, connection, write and answer together. Default: 3 s.
+    #[doc(alias = "setSendMsgTimeout")]
+    #[doc(alias = "sendMsgTimeout")]
+    pub fn send_timeout(mut self, total: Duration) -> Self {
+        self.config.send_timeout = total;
+        self
+    }
+
+    /// Bounds one request that is no send (route look-up, heartbeat, leave-taking), and the check of the name servers at start.
+    /// Default: 3 s.
+    #[doc(alias = "mqClientApiTimeout")]
+    pub fn api_timeout(mut self, each: Duration) -> Self {
+        self.config.api_timeout = each;
+        self
+    }
+
+    /// Names this client among others on the same host. Default: a name that nobody else has.
+    #[doc(alias = "setInstanceName")]
+    pub fn instance_name(mut self, name: impl Into<String>) -> Self {
+        self.config.instance_name = Some(name.into());
+        self
+    }
+
+    /// Sets this host's address as the client id and message ids show it; nothing is bound to it. Default: the address that the system
+    /// would reach the name servers from, or 127.0.0.1 where there is no network.
+    #[doc(alias = "setClientIP")]
+    pub fn client_ip(mut self, ip: IpAddr) -> Self {
+        self.config.client_ip = Some(ip);
+        self
+    }
+
+    /// Names the topic whose settings brokers copy when they create a topic at its first message. Default: `TBW102`.
+    #[doc(alias = "setCreateTopicKey")]
+    pub fn create_topic_key(mut self, topic: impl Into<String>) -> Self {
+        self.config.create_topic_key = topic.into();
+        self
+    }
+
+    /// Bounds the queues that such a topic gets on each broker. Default: 4.
+    #[doc(alias = "setDefaultTopicQueueNums")]
+    pub fn default_topic_queue_nums(mut self, queues: i32) -> Self {
+        self.config.default_topic_queue_nums = queues;
+        self
+    }
+
+    /// Chooses how the headers of all requests are written. Default: JSON.
+    #[doc(alias = "serializeType")]
+    pub fn header_encoding(mut self, encoding: HeaderEncoding) -> Self {
+        self.config.header_encoding = encoding;
+        self
+    }
+
+    /// Chooses the form of the send request. Default: V2.
+    #[doc(alias = "sendSmartMsg")]
+    pub fn send_header(mut self, version: SendHeaderVersion) -> Self {
+        self.config.send_header = version;
+        self
+    }
+
+    /// Bounds the size of a message. Default: 4 MiB of body, 32,705 bytes of properties.
+    #[doc(alias = "setMaxMessageSize")]
+    pub fn limits(mut self, limits: MessageLimits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Accepts longer producer groups. Default: 120 characters, as brokers of 5.5.0 demand; those up to 5.3.3 take up to 255.
+    pub fn max_group_length(mut self, characters: usize) -> Self {
+        self.config.max_group_length = characters;
+        self
+    }
+
+    /// Chooses whether the start fails when no name server answers. Default: true.
+    pub fn check_name_servers(mut self, check: bool) -> Self {
+        self.config.check_name_servers = check;
+        self
+    }
+
+    /// Sets how often every known master is told that this client lives. Default: 30 s; at most 100 s.
+    #[doc(alias = "setHeartbeatBrokerInterval")]
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// Sets how often the routes of the topics in use are asked for again. Default: 30 s.
+    #[doc(alias = "setPollNameServerInterval")]
+    pub fn route_refresh_interval(mut self, interval: Duration) -> Self {
+        self.config.route_refresh_interval = interval;
+        self
+    }
+
+    /// Sets the transport's limits, connection times, clock and seed.
+    #[doc(alias = "NettyClientConfig")]
+    pub fn remoting(mut self, config: RemotingConfig) -> Self {
+        self.config.remoting = config;
+        self
+    }
+
+    /// Sets where sockets come from: a proxy, memory, a simulator. Default: plain TCP.
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Returns the options set so far.
+    #[must_use]
+    pub fn config(&self) -> &ProducerConfig {
+        &self.config
+    }
+
+    /// Checks the options and the name servers, and starts the producer. Must be awaited inside a tokio runtime.
+    ///
+    /// # Errors
+    /// An option makes no sense, or no name server answered within [`api_timeout`](Self::api_timeout). Nothing is left behind then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use rmq_producer::Producer;
+    ///
+    /// let producer = Producer::builder("orders").name_servers(["10.0.0.1:9876", "10.0.0.2:9876"]).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "DefaultMQProducer")]
+    pub async fn start(self) -> Result<Producer, StartError> {
+        let config = self.config;
+        let name_servers = config.validate()?;
+        let resolve_hosts = self.connector.is_none();
+        let mut remoting = RemotingClient::builder().config(config.remoting.clone());
+        if let Some(connector) = self.connector {
+            remoting = remoting.connector(connector);
+        }
+        let remoting = remoting.build()?;
+        let producer_group: Arc<str> = config.producer_group.as_str().into();
+        let instance = InstanceConfig {
+            producer_group: Arc::clone(&producer_group),
+            name_servers,
+            client_ip: config.client_ip,
+            resolve_hosts,
+            instance_name: config.instance_name.clone(),
+            create_topic_key: config.create_topic_key.as_str().into(),
+            default_topic_queue_nums: config.default_topic_queue_nums,
+            header_encoding: config.header_encoding,
+            api_timeout: config.api_timeout,
+            check_name_servers: config.check_name_servers,
+            heartbeat_interval: config.heartbeat_interval,
+            route_refresh_interval: config.route_refresh_interval,
+        };
+        let instance = ClientInstance::start(instance, remoting).await?;
+        Ok(Producer::new(Sender::new(config, producer_group, instance)))
+    }
+}
+
+impl From<StartFailure> for StartError {
+    fn from(failure: StartFailure) -> Self {
+        match failure {
+            StartFailure::NameServers(error) => Self::NameServers(error),
+            StartFailure::NoRuntime => Self::NoRuntime,
+        }
+    }
+}
+
+impl fmt::Debug for ProducerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! ProducerConfig: what a producer can be told; plain data with defaults.
+//!
+//! Checked once, when the producer starts.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rmq_message::validate::{DEFAULT_PRODUCER_GROUP, MAX_GROUP_LENGTH, MAX_OLD_GROUP_LENGTH, validate_group_up_to};
+use rmq_message::{MessageLimits, NameError, validate_topic};
+use rmq_remoting::{HeaderEncoding, RemotingConfig};
+
+use crate::error::StartError;
+use crate::instance::NameServerList;
+
+/// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
+/// setters of `DefaultMQProducer` and `ClientConfig`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProducerConfig {
+    /// The producer group, by which brokers know producers that do the same. Required.
+    pub producer_group: String,
+    /// Addresses of the name servers, see [`NameServerList`]. Required.
+    pub name_servers: String,
+    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`).
+    pub instance_name: Option<String>,
+    /// This host's address as ids show it. Default: none, i.e. the one that the system would reach the name servers from.
+    pub client_ip: Option<IpAddr>,
+    /// How long one send may take in all. Default: 3 s.
+    pub send_timeout: Duration,
+    /// How long one request that is no send may take: route look-up, heartbeat, leave-taking; and the check at start. Default: 3 s.
+    pub api_timeout: Duration,
+    /// The topic whose settings brokers copy when they create a topic at its first message. Default: `TBW102`.
+    pub create_topic_key: String,
+    /// How many queues such a topic gets on each broker, at most. Default: 4.
+    pub default_topic_queue_nums: i32,
+    /// How the headers of all requests are written. Default: JSON.
+    pub header_encoding: HeaderEncoding,
+    /// Which form of the send request is used. Default: V2.
+    pub send_header: SendHeaderVersion,
+    /// How large a message may be. Default: 4 MiB of body, 32,705 bytes of properties.
+    pub limits: MessageLimits,
+    /// The longest producer group that is accepted. Default: 120 characters, as brokers of 5.5.0 demand; those up to 5.3.3 take 255.
+    pub max_group_length: usize,
+    /// Whether the start fails when no name server answers. Default: true.
+    pub check_name_servers: bool,
+    /// How often every known master is told that this client lives. Default: 30 s; at most 100 s, since brokers forget a client after 120 s.
+    pub heartbeat_interval: Duration,
+    /// How often the routes of the topics in use are asked for again. Default: 30 s.
+    pub route_refresh_interval: Duration,
+    /// Settings of the transport: limits, connections, clock, seed.
+    pub remoting: RemotingConfig,
+}
+
+/// The two forms of the send request; they say the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendHeaderVersion {
+    /// SEND_MESSAGE (10), field names written out. Every broker since 3.x reads it.
+    V1,
+    /// SEND_MESSAGE_V2 (310), one letter per field: shorter, and cheaper for the broker to read.
+    #[default]
+    #[doc(alias = "sendSmartMsg")]
+    V2,
+}
+
+impl ProducerConfig {
+    /// Settings with every default. A group is no default, and neither are name servers.
+    pub fn new(producer_group: impl Into<String>) -> Self {
+        Self {
+            producer_group: producer_group.into(),
+            name_servers: String::new(),
+            instance_name: None,
+            client_ip: None,
+            send_timeout: Duration::from_secs(3),
+            api_timeout: Duration::from_secs(3),
+            create_topic_key: "TBW102".to_owned(),
+            default_topic_queue_nums: 4,
+            header_encoding: HeaderEncoding::default(),
+            send_header: SendHeaderVersion::default(),
+            limits: MessageLimits::default(),
+            max_group_length: MAX_GROUP_LENGTH,
+            check_name_servers: true,
+            heartbeat_interval: Duration::from_secs(30),
+            route_refresh_interval: Duration::from_secs(30),
+            remoting: RemotingConfig::default(),
+        }
+    }
+
+    /// Checks every setting and reads the list of name servers.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense.
+    pub fn validate(&self) -> Result<NameServerList, StartError> {
+        self.check_group().map_err(StartError::Group)?;
+        let name_servers = NameServerList::parse(&self.name_servers)?;
+        self.check_options()?;
+        self.remoting.validate()?;
+        Ok(name_servers)
+    }
+
+    fn check_group(&self) -> Result<(), NameError> {
+        validate_group_up_to(&self.producer_group, self.max_group_length)?;
+        if self.producer_group == DEFAULT_PRODUCER_GROUP { Err(NameError::DefaultGroup) } else { Ok(()) }
+    }
+
+    fn check_options(&self) -> Result<(), InvalidOption> {
+        let durations = [
+            ("send_timeout", self.send_timeout, DAY),
+            ("api_timeout", self.api_timeout, DAY),
+            ("heartbeat_interval", self.heartbeat_interval, Duration::from_secs(100)),
+            ("route_refresh_interval", self.route_refresh_interval, DAY),
+        ];
+        for (option, value, longest) in durations {
+            if value.is_zero() || value > longest {
+                return Err(InvalidOption::new(option, format!("{value:?} is not above 0 and up to {longest:?}")));
+            }
+        }
+        if !(1..=MAX_OLD_GROUP_LENGTH).contains(&self.max_group_length) {
+            let problem = format!("{} is not from 1 to {MAX_OLD_GROUP_LENGTH}", self.max_group_length);
+            return Err(InvalidOption::new("max_group_length", problem));
+        }
+        if self.default_topic_queue_nums < 1 {
+            let problem = format!("{} is below 1", self.default_topic_queue_nums);
+            return Err(InvalidOption::new("default_topic_queue_nums", problem));
+        }
+        if let Err(error) = validate_topic(&self.create_topic_key) {
+            return Err(InvalidOption::new("create_topic_key", error.to_string()));
+        }
+        match &self.instance_name {
+            Some(name) if name.trim().is_empty() => Err(InvalidOption::new("instance_name", "it is blank".to_owned())),
+            Some(name) if name.chars().any(char::is_control) => {
+                Err(InvalidOption::new("instance_name", "it holds a control character".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An option that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{option}: {problem}")]
+pub struct InvalidOption {
+    option: &'static str,
+    problem: String,
+}
+
+impl InvalidOption {
+    fn new(option: &'static str, problem: String) -> Self {
+        Self { option, problem }
+    }
+
+    /// Names the option.
+    #[must_use]
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,16 @@
+//! How a producer can fail to start, and a send to succeed.
+//!
+//! Every failed send answers three questions: why ([`SendErrorKind`]), whether the message may have been stored all the same
+//! ([`Outcome`]), and what to check (the text).
+
+mod advice;
+mod attempt_error;
+mod outcome;
+mod send_error;
+mod start_error;
+
+pub use attempt_error::AttemptError;
+pub use outcome::Outcome;
+pub(crate) use send_error::Failure;
+pub use send_error::{SendError, SendErrorKind};
+pub use start_error::StartError;

@@ -1,0 +1,158 @@
+//! AttemptError: why one try at one broker failed.
+//!
+//! An attempt is less than a send: a send may make several, and says of each what became of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rmq_remoting::{Certainty, Endpoint, HeaderError, InvalidEndpoint, RemotingError, ResponseCode};
+
+use super::{Outcome, SendErrorKind};
+use crate::attempts::AttemptPhase;
+
+/// Why one attempt to hand a message to a broker failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttemptError {
+    /// No route says where the broker's master is.
+    #[error("no known route has a master of broker {broker_name}")]
+    NoBroker {
+        /// The broker chosen.
+        broker_name: Arc<str>,
+    },
+    /// The route gives the broker an address that nobody can dial.
+    #[error("the route names no usable address of broker {broker_name}")]
+    BadAddress {
+        /// The broker chosen.
+        broker_name: Arc<str>,
+        /// What is wrong with the address.
+        #[source]
+        source: InvalidEndpoint,
+    },
+    /// The request could not be made, or brought no answer.
+    #[error(transparent)]
+    Remoting(#[from] RemotingError),
+    /// The broker answered that it does not store the message, or that something went wrong.
+    #[error("{addr} answered {code}: {}", Remark(.remark))]
+    Refused {
+        /// The broker's address.
+        addr: Endpoint,
+        /// Its code.
+        code: ResponseCode,
+        /// Its remark, empty when it sent none.
+        remark: String,
+        /// What code and remark together say of the message.
+        outcome: Outcome,
+    },
+    /// The broker answered that the message is stored, but not where.
+    #[error("{addr} answered {code} with a header that cannot be read")]
+    UnreadableAnswer {
+        /// The broker's address.
+        addr: Endpoint,
+        /// Its code.
+        code: ResponseCode,
+        /// The field at fault.
+        #[source]
+        source: HeaderError,
+    },
+}
+
+impl AttemptError {
+    /// Returns what is known of the message after this attempt.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::NoBroker { .. } | Self::BadAddress { .. } => Outcome::NotSent,
+            Self::Remoting(error) => match error.certainty() {
+                Certainty::NotSent => Outcome::NotSent,
+                Certainty::MaybeExecuted => Outcome::MaybeStored,
+                Certainty::Refused => Outcome::Rejected,
+            },
+            Self::Refused { outcome, .. } => *outcome,
+            Self::UnreadableAnswer { .. } => Outcome::MaybeStored,
+        }
+    }
+
+    /// Tells whether another attempt, here or elsewhere, could end better.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.kind().is_retryable()
+    }
+
+    /// Returns the broker's code, if it answered with one.
+    #[must_use]
+    pub fn code(&self) -> Option<ResponseCode> {
+        match self {
+            Self::Refused { code, .. } | Self::UnreadableAnswer { code, .. } => Some(*code),
+            Self::NoBroker { .. } | Self::BadAddress { .. } | Self::Remoting(_) => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> SendErrorKind {
+        match self {
+            Self::NoBroker { .. } | Self::BadAddress { .. } => SendErrorKind::NoBroker,
+            Self::Refused { outcome: Outcome::Busy, .. } => SendErrorKind::Busy,
+            Self::Refused { outcome: Outcome::Rejected | Outcome::NotSent, .. } => SendErrorKind::Refused,
+            Self::Refused { outcome: Outcome::MaybeStored, .. } => SendErrorKind::BrokerFailed,
+            Self::UnreadableAnswer { .. } => SendErrorKind::UnreadableAnswer,
+            Self::Remoting(error) => remoting_kind(error),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> AttemptPhase {
+        match self {
+            Self::NoBroker { .. } | Self::BadAddress { .. } => AttemptPhase::Address,
+            Self::Refused { .. } | Self::UnreadableAnswer { .. } => AttemptPhase::Answered,
+            Self::Remoting(error) => match error {
+                RemotingError::Connect { .. }
+                | RemotingError::ConnectTimeout { .. }
+                | RemotingError::BackingOff { .. } => AttemptPhase::Connect,
+                RemotingError::NoRoom { .. }
+                | RemotingError::DeadlineExpired
+                | RemotingError::Hook(_)
+                | RemotingError::Closed => AttemptPhase::Room,
+                RemotingError::Encode(_) | RemotingError::ConnectionLost { written: false, .. } => AttemptPhase::Write,
+                RemotingError::Refused { .. } => AttemptPhase::Answered,
+                // Timeout, ConnectionLost, and whatever remoting adds: in doubt it was written.
+                _ => AttemptPhase::Answer,
+            },
+        }
+    }
+}
+
+fn remoting_kind(error: &RemotingError) -> SendErrorKind {
+    match error {
+        RemotingError::Connect { .. } | RemotingError::ConnectTimeout { .. } | RemotingError::BackingOff { .. } => {
+            SendErrorKind::Connect
+        }
+        RemotingError::NoRoom { .. } => SendErrorKind::NoRoom,
+        RemotingError::DeadlineExpired => SendErrorKind::DeadlineExpired,
+        RemotingError::Encode(_) => SendErrorKind::Encode,
+        RemotingError::Hook(_) => SendErrorKind::Hook,
+        RemotingError::Closed => SendErrorKind::Closed,
+        RemotingError::Timeout { .. } => SendErrorKind::Timeout,
+        RemotingError::Refused { .. } => SendErrorKind::Refused,
+        // ConnectionLost, and whatever remoting adds.
+        _ => SendErrorKind::ConnectionLost,
+    }
+}
+
+/// Text from a broker, made safe for a terminal and cut.
+struct Remark<'a>(&'a str);
+
+impl fmt::Display for Remark<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 256;
+        if self.0.is_empty() {
+            return f.write_str("(no remark)");
+        }
+        for character in self.0.chars().take(SHOWN) {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?
+            } else {
+                write!(f, "{character}")?
+            }
+        }
+        if self.0.chars().nth(SHOWN).is_some() { f.write_str("…") } else { Ok(()) }
+    }
+}

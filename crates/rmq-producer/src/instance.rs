@@ -1,0 +1,117 @@
+//! ClientInstance: what a client shares below its sends: connections, name servers, routes, heartbeats.
+//!
+//! ```text
+//!   send ──► routes (snapshot; on a miss one flight per topic) ──► name servers (fail-over)
+//!                │ new brokers                                        │
+//!                └──► heartbeats (30 s, and at once to new masters) ──┴──► RemotingClient
+//! ```
+//! Knows nothing of messages. Every task belongs to it and ends with it.
+
+mod broadcast;
+mod client_id;
+mod heartbeat;
+mod lifecycle;
+mod name_server;
+mod name_server_list;
+mod route_error;
+mod routes;
+mod ticks;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmq_remoting::{Deadline, Endpoint, HeaderEncoding, InvalidEndpoint, RemotingClient};
+use rmq_route::TopicRoute;
+
+use heartbeat::Heartbeats;
+pub use lifecycle::ShutdownReport;
+pub(crate) use lifecycle::StartFailure;
+use lifecycle::Tasks;
+pub use name_server::{NameServerFailure, NameServersError};
+pub use name_server_list::{IntoNameServers, InvalidNameServers, NameServerList};
+pub use route_error::RouteError;
+use routes::Routes;
+
+/// What an instance is told when it starts.
+pub(crate) struct InstanceConfig {
+    pub(crate) producer_group: Arc<str>,
+    pub(crate) name_servers: NameServerList,
+    pub(crate) client_ip: Option<IpAddr>,
+    /// Whether host names of name servers may be resolved here, to learn this host's address.
+    pub(crate) resolve_hosts: bool,
+    pub(crate) instance_name: Option<String>,
+    pub(crate) create_topic_key: Arc<str>,
+    pub(crate) default_topic_queue_nums: i32,
+    pub(crate) header_encoding: HeaderEncoding,
+    pub(crate) api_timeout: Duration,
+    pub(crate) check_name_servers: bool,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) route_refresh_interval: Duration,
+}
+
+/// One client of a cluster, known to its brokers by its client id. Dropped, it cancels its tasks and closes its sockets.
+///
+/// Java: `MQClientInstance`.
+pub(crate) struct ClientInstance {
+    client_id: Arc<str>,
+    ip: IpAddr,
+    remoting: RemotingClient,
+    routes: Arc<Routes>,
+    heartbeats: Arc<Heartbeats>,
+    tasks: Tasks,
+}
+
+impl ClientInstance {
+    pub(crate) fn client_id(&self) -> &Arc<str> {
+        &self.client_id
+    }
+
+    /// The address under which this client is known.
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    pub(crate) fn remoting(&self) -> &RemotingClient {
+        &self.remoting
+    }
+
+    /// Returns a route that has queues to write to: from memory, or else from the name servers.
+    pub(crate) async fn publish_info(
+        &self,
+        topic: &Arc<str>,
+        deadline: Deadline,
+    ) -> Result<Arc<TopicRoute>, RouteError> {
+        match self.routes.known(topic) {
+            Some(route) => Ok(route),
+            None => self.routes.find(topic, deadline).await,
+        }
+    }
+
+    /// Returns the address of a broker's master. If no route names one, the topic's route is asked for once more.
+    pub(crate) async fn master(
+        &self,
+        broker_name: &str,
+        route: &TopicRoute,
+        deadline: Deadline,
+    ) -> Result<Option<Endpoint>, InvalidEndpoint> {
+        if let Some(address) = self.routes.master_address(broker_name) {
+            return Endpoint::parse(&address).map(Some);
+        }
+        // Whatever the look-up says, it is the address that counts.
+        drop(self.routes.renew(&route.topic, route.generation, deadline).await);
+        self.routes.master_address(broker_name).map(|address| Endpoint::parse(&address)).transpose()
+    }
+
+    /// Returns how many tasks it runs, those of its connections included.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.count() + self.remoting.tasks()
+    }
+}
+
+impl fmt::Debug for ClientInstance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientInstance").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}

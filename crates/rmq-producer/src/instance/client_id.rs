@@ -1,0 +1,83 @@
+//! The client id, by which brokers know a client: `ip@instance`.
+//!
+//! Without a name of its own an instance is called `pid#nanoseconds`, as in Java since 4.9, so that two clients of one process differ.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use rmq_remoting::{Deadline, Endpoint, RemotingClient};
+
+use super::NameServerList;
+
+/// Writes the id. A v6 address stands in brackets.
+pub(super) fn compose(ip: IpAddr, instance_name: &str) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("{ip}@{instance_name}"),
+        IpAddr::V6(ip) => format!("[{ip}]@{instance_name}"),
+    }
+}
+
+/// Makes a name that no other instance of this process, nor an earlier one with the same process id, is likely to have.
+pub(super) fn unique_instance_name(remoting: &RemotingClient) -> String {
+    let nanos = i128::from(remoting.clock().now_millis()) * 1_000_000 + i128::from(remoting.random().below(1_000_000));
+    format!("{}#{nanos}", std::process::id())
+}
+
+/// Finds the address under which this host reaches its name servers; the loopback address if it has no other.
+pub(super) async fn local_ip(name_servers: &NameServerList, resolve_hosts: bool, deadline: Deadline) -> IpAddr {
+    for server in name_servers.endpoints() {
+        let target = match server.host().parse::<IpAddr>() {
+            Ok(ip) => Some(SocketAddr::new(ip, server.port())),
+            Err(_) if resolve_hosts => resolve(server, deadline).await,
+            Err(_) => None,
+        };
+        if let Some(ip) = target.and_then(ip_towards).filter(|ip| !ip.is_loopback()) {
+            return ip;
+        }
+    }
+    // The name servers are on this host, or behind something on it: the address of the default route tells this host from others.
+    let elsewhere = [SocketAddr::from((DOCUMENTATION_V4, 9)), SocketAddr::from((DOCUMENTATION_V6, 9))];
+    elsewhere.into_iter().find_map(ip_towards).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+async fn resolve(server: &Endpoint, deadline: Deadline) -> Option<SocketAddr> {
+    let lookup = tokio::net::lookup_host((server.host(), server.port()));
+    tokio::time::timeout_at(deadline.instant(), lookup).await.ok()?.ok()?.next()
+}
+
+/// Asks the system which of this host's addresses it would send from. A datagram socket that is connected sends nothing.
+fn ip_towards(target: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(target).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+/// Addresses that belong to nobody (RFC 5737, RFC 3849): the way to them is the default route.
+const DOCUMENTATION_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const DOCUMENTATION_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_address_and_name() {
+        assert_eq!(compose([10, 0, 0, 9].into(), "123#456"), "10.0.0.9@123#456");
+        assert_eq!(compose(Ipv6Addr::LOCALHOST.into(), "DEFAULT"), "[::1]@DEFAULT");
+    }
+
+    #[test]
+    fn two_instances_have_two_names() {
+        let remoting = RemotingClient::builder().build().unwrap();
+        let (one, two) = (unique_instance_name(&remoting), unique_instance_name(&remoting));
+        assert_ne!(one, two);
+        assert!(one.starts_with(&format!("{}#", std::process::id())), "{one}");
+    }
+
+    #[tokio::test]
+    async fn a_host_without_a_way_out_is_the_loopback_address_and_nothing_panics() {
+        let name_servers = NameServerList::parse("127.0.0.1:9876;name.invalid:1").unwrap();
+        let ip = local_ip(&name_servers, false, Deadline::after(std::time::Duration::from_secs(1))).await;
+        assert!(!ip.is_unspecified());
+    }
+}

@@ -1,0 +1,135 @@
+//! How an instance starts and stops, and who owns its tasks.
+//!
+//! Start: address, id, name servers checked, then tasks. Stop: tasks first, so that no heartbeat follows the leave-taking; then leave is
+//! taken, then the sockets close.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmq_remoting::{Deadline, RemotingClient};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use super::heartbeat::Heartbeats;
+use super::name_server::{NameServers, NameServersError};
+use super::routes::{DefaultTopic, Routes};
+use super::ticks::Ticks;
+use super::{ClientInstance, InstanceConfig, client_id};
+
+/// Why an instance did not start.
+pub(crate) enum StartFailure {
+    NameServers(NameServersError),
+    NoRuntime,
+}
+
+/// What a shutdown left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Sends that had begun and were not over when the grace was; each of them ends with an error of its own.
+    pub unfinished: usize,
+    /// Brokers that were told of the leave, and said that they heard it.
+    pub unregistered: usize,
+    /// Brokers that were connected and could not be told in time. They notice by themselves.
+    pub not_unregistered: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl ShutdownReport {
+    /// Tells whether every send was over in time.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.unfinished == 0
+    }
+}
+
+impl ClientInstance {
+    /// Starts an instance, or leaves nothing behind.
+    ///
+    /// # Cancel safety
+    /// Dropped early, it leaves nothing behind.
+    pub(crate) async fn start(config: InstanceConfig, remoting: RemotingClient) -> Result<Self, StartFailure> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StartFailure::NoRuntime);
+        }
+        let deadline = Deadline::after(config.api_timeout);
+        let ip = match config.client_ip {
+            Some(ip) => ip,
+            None => client_id::local_ip(&config.name_servers, config.resolve_hosts, deadline).await,
+        };
+        let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
+        let client_id: Arc<str> = client_id::compose(ip, &instance_name).into();
+        let name_servers = NameServers::new(config.name_servers, remoting.clone(), config.header_encoding);
+        if config.check_name_servers {
+            if let Err(error) = name_servers.check(&config.create_topic_key, deadline).await {
+                remoting.shutdown(Duration::ZERO).await;
+                return Err(StartFailure::NameServers(error));
+            }
+        }
+
+        let tasks = Tasks::default();
+        let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };
+        let routes = Arc::new(Routes::new(name_servers, default_topic, config.api_timeout, tasks.clone()));
+        let heartbeats = Arc::new(Heartbeats::new(
+            Arc::clone(&client_id),
+            Arc::clone(&config.producer_group),
+            remoting.clone(),
+            Arc::clone(&routes),
+            config.header_encoding,
+            config.api_timeout,
+        ));
+        let ticks = |period| Ticks::every(period, Arc::clone(remoting.random()));
+        tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
+        tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
+        info!(client_id = &*client_id, group = &*config.producer_group, "started");
+        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks })
+    }
+
+    /// Stops the tasks, takes leave of the brokers until `deadline`, closes the sockets. May be called again.
+    pub(crate) async fn stop(&self, deadline: Deadline) -> (usize, usize) {
+        self.tasks.end().await;
+        let left = self.heartbeats.unregister(deadline).await;
+        self.remoting.shutdown(Duration::ZERO).await;
+        info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
+        (left.told, left.not_told)
+    }
+}
+
+impl Drop for ClientInstance {
+    fn drop(&mut self) {
+        self.tasks.cancel.cancel();
+    }
+}
+
+/// The tasks of an instance. Each ends at its next await once they are cancelled.
+#[derive(Clone, Default)]
+pub(super) struct Tasks {
+    tracker: TaskTracker,
+    cancel: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let cancel = self.cancel.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.tracker.len()
+    }
+
+    async fn end(&self) {
+        self.cancel.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}

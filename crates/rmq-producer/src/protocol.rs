@@ -1,0 +1,13 @@
+//! The requests a producer makes, a verb each: typed header ⇄ fields, both ways.
+//!
+//! Nothing here knows a connection, a route or a retry.
+
+mod get_route_info;
+mod heartbeat;
+mod send_message;
+mod unregister_client;
+
+pub(crate) use get_route_info::GetRouteInfo;
+pub(crate) use heartbeat::HeartbeatData;
+pub(crate) use send_message::{SendMessage, SendMessageReply, SendMessageV1, SendMessageV2};
+pub(crate) use unregister_client::UnregisterClient;

@@ -1,0 +1,100 @@
+//! Response code and header → stored, or why not.
+//!
+//! The one place where an answer is classified; whatever is not known for certain counts as maybe stored.
+
+use std::sync::Arc;
+
+use rmq_remoting::{Endpoint, RemotingCommand, ResponseCode};
+
+use super::select::Target;
+use crate::error::{AttemptError, Outcome};
+use crate::protocol::SendMessageReply;
+use crate::send_result::SendStatus;
+
+/// What a broker said of a message that it stored.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) status: SendStatus,
+    pub(super) broker_name: Arc<str>,
+    pub(super) reply: SendMessageReply,
+}
+
+/// Reads the answer to a send.
+pub(super) fn read(answer: &RemotingCommand, addr: &Endpoint, target: &Target) -> Result<Stored, AttemptError> {
+    let code = answer.response_code();
+    let Some(status) = status(code) else {
+        let remark = answer.remark().unwrap_or_default();
+        let outcome = classify(code, remark);
+        return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
+    };
+    match answer.header::<SendMessageReply>() {
+        Ok(reply) => Ok(Stored { status, broker_name: Arc::clone(&target.broker_name), reply }),
+        Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
+    }
+}
+
+/// The four codes that say that the message is stored.
+fn status(code: ResponseCode) -> Option<SendStatus> {
+    match code {
+        ResponseCode::SUCCESS => Some(SendStatus::SendOk),
+        ResponseCode::FLUSH_DISK_TIMEOUT => Some(SendStatus::FlushDiskTimeout),
+        ResponseCode::FLUSH_SLAVE_TIMEOUT => Some(SendStatus::FlushSlaveTimeout),
+        ResponseCode::SLAVE_NOT_AVAILABLE => Some(SendStatus::SlaveNotAvailable),
+        _ => None,
+    }
+}
+
+/// What a refusal says of the message.
+fn classify(code: ResponseCode, remark: &str) -> Outcome {
+    match code {
+        ResponseCode::SYSTEM_BUSY
+        | ResponseCode::SERVICE_NOT_AVAILABLE
+        | ResponseCode::FLOW_CONTROL
+        | ResponseCode::GO_AWAY => Outcome::Busy,
+        ResponseCode::REQUEST_CODE_NOT_SUPPORTED
+        | ResponseCode::MESSAGE_ILLEGAL
+        | ResponseCode::VERSION_NOT_SUPPORTED
+        | ResponseCode::NO_PERMISSION
+        | ResponseCode::TOPIC_NOT_EXIST
+        | ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST
+        | ResponseCode::INVALID_PARAMETER
+        | ResponseCode::NO_BUYER_ID
+        | ResponseCode::NOT_IN_CURRENT_UNIT
+        | ResponseCode::NOT_LEADER_FOR_QUEUE
+        | ResponseCode::ILLEGAL_OPERATION
+        | ResponseCode::LMQ_QUOTA_EXCEEDED
+        | ResponseCode::USER_NOT_EXIST
+        | ResponseCode::POLICY_NOT_EXIST => Outcome::Rejected,
+        ResponseCode::SYSTEM_ERROR => by_remark(remark),
+        _ => Outcome::MaybeStored,
+    }
+}
+
+/// SYSTEM_ERROR covers refusals, a full page cache, and stores that failed half-way; only the remark tells them apart.
+fn by_remark(remark: &str) -> Outcome {
+    if BUSY_REMARKS.iter().any(|start| remark.starts_with(start)) {
+        Outcome::Busy
+    } else if REFUSAL_REMARKS.iter().any(|start| remark.starts_with(start)) {
+        Outcome::Rejected
+    } else {
+        Outcome::MaybeStored
+    }
+}
+
+/// Remarks of a broker that had not begun to store.
+const BUSY_REMARKS: &[&str] = &[
+    "[PC_SYNCHRONIZED]", // 4.9, page cache busy; code 2 since 5.3.0 (AbstractSendMessageProcessor, SendMessageProcessor#handlePutMessageResult)
+    "[REJECTREQUEST]",
+    "[OVERLOAD]",
+    "[TIMEOUT_CLEAN_QUEUE]",
+    "[PCBUSY_CLEAN_QUEUE]",
+    "broker unable to service, until ", // its start time is not reached (SendMessageProcessor#preSend)
+];
+
+/// Remarks of a broker that refused before it stored.
+const REFUSAL_REMARKS: &[&str] = &[
+    "org.apache.rocketmq.acl.common.AclException", // 4.9 (PlainPermissionManager)
+    "request queueId[",                            // 4.9, 29 since 5.3.2 (AbstractSendMessageProcessor#msgCheck)
+    "The specified topic",                         // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
+    "accurate timer message is not enabled",       // 5.x
+];

@@ -1,0 +1,146 @@
+//! SendResult: a message that is stored, and where.
+//!
+//! Each of the four statuses means stored; three of them say that a safety the broker is configured for was not reached in time.
+
+use std::fmt;
+use std::time::Duration;
+
+use rmq_message::MessageQueue;
+
+use crate::attempts::{Attempt, Attempts};
+
+/// A stored message: its ids, its queue and place, and how safely it is stored.
+#[derive(Clone, Debug)]
+#[doc(alias = "org.apache.rocketmq.client.producer.SendResult")]
+pub struct SendResult {
+    pub(crate) status: SendStatus,
+    pub(crate) message_id: String,
+    pub(crate) offset_message_id: String,
+    pub(crate) queue: MessageQueue,
+    pub(crate) queue_offset: i64,
+    pub(crate) transaction_id: Option<String>,
+    pub(crate) recall_handle: Option<String>,
+    pub(crate) region_id: Option<String>,
+    pub(crate) trace_on: bool,
+    pub(crate) attempts: Attempts,
+    pub(crate) elapsed: Duration,
+}
+
+/// How safely a message is stored. It is stored in every case: sending it again makes a second copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "org.apache.rocketmq.client.producer.SendStatus")]
+#[non_exhaustive]
+pub enum SendStatus {
+    /// As safely as the broker is configured to.
+    #[doc(alias = "SEND_OK")]
+    SendOk,
+    /// Not flushed to disk in time: lost if the broker's machine fails before it is.
+    #[doc(alias = "FLUSH_DISK_TIMEOUT")]
+    FlushDiskTimeout,
+    /// Not copied to a slave in time: lost if the master fails before it is.
+    #[doc(alias = "FLUSH_SLAVE_TIMEOUT")]
+    FlushSlaveTimeout,
+    /// No slave was there to copy it to: lost if the master fails before one is.
+    #[doc(alias = "SLAVE_NOT_AVAILABLE")]
+    SlaveNotAvailable,
+}
+
+impl SendStatus {
+    /// Returns its name in Java, e.g. `FLUSH_DISK_TIMEOUT`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SendOk => "SEND_OK",
+            Self::FlushDiskTimeout => "FLUSH_DISK_TIMEOUT",
+            Self::FlushSlaveTimeout => "FLUSH_SLAVE_TIMEOUT",
+            Self::SlaveNotAvailable => "SLAVE_NOT_AVAILABLE",
+        }
+    }
+}
+
+impl fmt::Display for SendStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl SendResult {
+    /// Returns how safely the message is stored.
+    #[doc(alias = "getSendStatus")]
+    #[must_use]
+    pub fn status(&self) -> SendStatus {
+        self.status
+    }
+
+    /// Returns the message's unique id, made by the client before the first attempt; copies of one send share it.
+    #[doc(alias = "getMsgId")]
+    #[must_use]
+    pub fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// Returns the broker's own id of the message: its store address and the offset in its commit log, in hexadecimal digits
+    /// ([`rmq_message::OffsetId`] reads it).
+    #[doc(alias = "getOffsetMsgId")]
+    #[must_use]
+    pub fn offset_message_id(&self) -> &str {
+        &self.offset_message_id
+    }
+
+    /// Returns the queue that holds the message. It may have another number than the one chosen: the broker has the last word.
+    #[doc(alias = "getMessageQueue")]
+    #[must_use]
+    pub fn queue(&self) -> &MessageQueue {
+        &self.queue
+    }
+
+    /// Returns the place of the message in its queue, from 0.
+    #[doc(alias = "getQueueOffset")]
+    #[must_use]
+    pub fn queue_offset(&self) -> i64 {
+        self.queue_offset
+    }
+
+    /// Returns the transaction id that the broker gave. Brokers of 5.x give one to every message, those of 4.x to none.
+    #[doc(alias = "getTransactionId")]
+    #[must_use]
+    pub fn transaction_id(&self) -> Option<&str> {
+        self.transaction_id.as_deref()
+    }
+
+    /// Returns what a timer message can be taken back with (brokers from 5.3.2).
+    #[doc(alias = "getRecallHandle")]
+    #[must_use]
+    pub fn recall_handle(&self) -> Option<&str> {
+        self.recall_handle.as_deref()
+    }
+
+    /// Returns the region of the broker. Default: `DefaultRegion`.
+    #[doc(alias = "getRegionId")]
+    #[must_use]
+    pub fn region_id(&self) -> &str {
+        self.region_id.as_deref().unwrap_or(DEFAULT_REGION)
+    }
+
+    /// Tells whether the broker wants messages to be traced. Default: true.
+    #[doc(alias = "isTraceOn")]
+    #[must_use]
+    pub fn trace_on(&self) -> bool {
+        self.trace_on
+    }
+
+    /// Returns what was tried, in order; the last attempt is the one that stored the message. An earlier one for which
+    /// [`Attempt::possibly_stored`] is true may have left a second copy.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        self.attempts.as_slice()
+    }
+
+    /// Returns how long the send took, from the first poll to the result.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+const DEFAULT_REGION: &str = "DefaultRegion";
