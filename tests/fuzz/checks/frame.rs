@@ -11,6 +11,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 #[derive(Clone, Copy)]
 pub(crate) enum Input {
     /// The header of one frame, in the encoding of this number.
+    #[allow(dead_code, reason = "each fuzz target uses one of the two")]
     Header(u8),
     /// Everything that comes over a connection.
     #[allow(dead_code, reason = "each fuzz target uses one of the two")]
@@ -91,9 +92,10 @@ fn write_and_read(command: &RemotingCommand, encoding: HeaderEncoding) {
     assert_eq!(sent(&arrived).as_ref(), Some(&arrived), "a second way changes nothing more");
 }
 
-/// What every encoding carries.
+/// What every encoding carries; to the binary one an empty text is as good as none.
 fn told(command: &RemotingCommand) -> impl PartialEq + std::fmt::Debug {
     let mut fields: Vec<_> = command.ext_fields().into_iter().flat_map(|fields| fields.iter()).collect();
+    fields.retain(|(_, value)| !value.is_empty());
     fields.sort_unstable();
     (command.code(), command.flag(), command.opaque(), command.remark().unwrap_or_default(), fields, command.body())
 }

@@ -14,9 +14,8 @@ pub(crate) fn check(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         as_fastjson(text);
     }
-    let generic = fastjson::from_slice::<serde_json::Value>(bytes);
+    drop(fastjson::from_slice::<serde_json::Value>(bytes));
     if let Ok(route) = TopicRouteData::from_json(bytes) {
-        assert!(generic.is_ok(), "a route is a JSON value");
         as_route(&route);
     }
 }
