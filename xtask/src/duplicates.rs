@@ -19,7 +19,6 @@ const ONCE_IN_CARGO_LOCK: &[&str] = &[
     "parking_lot",
     "serde",
     "socket2",
-    "syn",
     "thiserror",
     "tokio",
     "tokio-util",
