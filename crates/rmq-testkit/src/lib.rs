@@ -1,2 +1,33 @@
-//! An in-process Apache RocketMQ name server and brokers with scripted faults, to test clients without a JVM
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod broker;
+mod builder;
+mod clock;
+mod cluster;
+mod dialect;
+mod error;
+mod fields;
+mod java_json;
+mod name_server;
+mod names;
+mod network;
+mod property_text;
+mod random;
+mod recorder;
+mod script;
+mod server;
+mod store;
+mod voice;
+
+pub use broker::{Broker, PushError, SeenClient};
+pub use builder::TestClusterBuilder;
+pub use cluster::TestCluster;
+pub use dialect::Dialect;
+pub use error::StartError;
+pub use name_server::{NameServer, Route};
+pub use network::{Line, LineFault};
+pub use recorder::RecordedRequest;
+pub use rmq_remoting::{Connector, HeaderEncoding, RemotingCommand, RequestCode, ResponseCode};
+pub use script::{Fault, FaultHandle};
+pub use store::StoredCopy;
