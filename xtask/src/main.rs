@@ -10,6 +10,7 @@ mod advisories;
 mod brokers;
 mod cargo;
 mod ci;
+mod cluster;
 mod crate_count;
 mod demo;
 mod duplicates;
@@ -33,6 +34,7 @@ const COMMANDS: &[Command] = &[
     ("demo", "send 1,000 messages to a cluster inside the process, or to yours with --namesrv HOST:PORT", demo::run),
     ("test", "run every test, with real brokers too where Java and Maven are there", test::run),
     ("ci", "everything that has to hold before a commit lands, with a table at the end", ci::run),
+    ("cluster", "a real Apache RocketMQ to play with: cluster up|down|status [VERSION]", cluster::run),
     ("layers", "hold the crates' dependencies against the allowed arrows", layers::run),
     ("tidy", "house rules that no compiler checks: openings, rooms, paths, links", tidy::run),
     ("package", "pack every published crate and build it from its package", package::run),
