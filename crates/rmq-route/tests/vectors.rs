@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rmq_route::{Perm, RouteDiff, RouteJsonError, StaticEndpoints, TopicPublishInfo, TopicRouteData};
+use rmq_message::MessageQueue;
+use rmq_route::{
+    BrokerData, Perm, RouteDiff, RouteJsonError, StaticEndpoints, TopicPublishInfo, TopicRouteData, fastjson,
+};
 use serde_json::{Map, Value, json};
 
 /// Cases whose result differs from Java's, and why.
@@ -137,6 +140,29 @@ fn recorded_answers_are_readable_and_lead_to_the_broker() {
         let writable = route.queue_datas[0].perm.is_writable();
         let count = if writable { route.queue_datas[0].write_queue_nums } else { 0 };
         assert_eq!(info.queues().len(), usize::try_from(count).unwrap());
+    }
+}
+
+#[test]
+fn recorded_bodies_with_loose_keys_are_readable() {
+    let all = golden("loose_tables.json");
+    assert_eq!(all.len(), 4);
+    for case in all {
+        let body: Value = fastjson::from_slice(text(&case["body"]).as_bytes()).unwrap();
+        match text(&case["request"]) {
+            "GET_BROKER_CLUSTER_INFO" => {
+                let broker: BrokerData = serde_json::from_value(body["brokerAddrTable"]["broker-a"].clone()).unwrap();
+                assert!(broker.master_address().unwrap().starts_with("127.0.0.1:"));
+            }
+            _ => {
+                let table = body["offsetTable"].as_object().unwrap();
+                let mut queues: Vec<MessageQueue> =
+                    table.keys().map(|key| fastjson::from_slice(key.as_bytes()).unwrap()).collect();
+                queues.sort();
+                let expected = (0..4).map(|id| MessageQueue::new("route-proof", "broker-a", id));
+                assert!(queues.into_iter().eq(expected));
+            }
+        }
     }
 }
 
