@@ -69,7 +69,8 @@ fn count(number: u8) -> Result<u8> {
 }
 
 fn up(version: Version, brokers: u8, name_servers: u8) -> Result<()> {
-    let spec = ClusterSpec::brokers(brokers).name_servers(name_servers.into());
+    // it may run for long: a slower start pays
+    let spec = ClusterSpec::brokers(brokers).name_servers(name_servers.into()).jvm_option("-XX:TieredStopAtLevel=4");
     let already = Detached::find(version)?.is_some_and(|cluster| cluster.is_answering());
     let cluster = Detached::up(version, &spec)?;
     if already {
