@@ -1,6 +1,7 @@
 //! `cargo xtask package`: what users get from crates.io is complete and builds.
 //!
-//! The crates are packed together, so that each one is built against the packages of the others and not against this checkout.
+//! The packages are unpacked side by side and built there, each against the packages of the others and nothing of this checkout.
+//! (`cargo package` can verify too, but between two runs it takes a package of the same version for unchanged and builds the old one.)
 
 use std::path::{Path, PathBuf};
 
@@ -45,38 +46,70 @@ pub(crate) fn check() -> anyhow::Result<Outcome> {
 
 fn pack(allow_dirty: bool) -> anyhow::Result<Outcome> {
     let workspace = Workspace::load()?;
-    let target = target_folder()?;
-    let mut command = cargo::cargo(&["package"]);
+    let mut command = cargo::cargo(&["package", "--quiet", "--no-verify"]);
     for package in workspace.published() {
         command.args(["--package", &package.name]);
     }
     if allow_dirty {
         command.arg("--allow-dirty");
     }
-    // Named aloud, else every package would be built in a folder of its own, dependencies and all.
-    cargo::run(command.arg("--target-dir").arg(&target))?;
+    cargo::run(&mut command)?;
+
+    let unpacked = unpack(&workspace)?;
     let mut findings = Vec::new();
     for package in workspace.published() {
-        findings.extend(missing(package, &unpacked(&target, package))?);
+        findings.extend(missing(package, &unpacked.join(folder_of(package)))?);
     }
     for finding in &findings {
         println!("{finding}");
+    }
+    for package in workspace.published() {
+        let mut command = cargo::cargo(&["build", "--package", &package.name, "--target-dir"]);
+        command.arg(&workspace.target_folder).arg("--manifest-path").arg(unpacked.join("Cargo.toml"));
+        cargo::run(&mut command).with_context(|| format!("{} does not build from its package", package.name))?;
     }
     ensure!(findings.is_empty(), "{} files are missing in packages", findings.len());
     Ok(Outcome::note(format!("{} packages", workspace.published().count())))
 }
 
-/// The folder into which cargo unpacked the package to build it.
-fn unpacked(target: &Path, package: &Package) -> PathBuf {
-    target.join("package").join(format!("{}-{}", package.name, package.version))
+/// Unpacks all packages into one workspace of their own; returns its folder.
+fn unpack(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let folder = workspace.target_folder.join("unpacked-packages");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("could not remove {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
+    for package in workspace.published() {
+        let archive = workspace.target_folder.join("package").join(format!("{}.crate", folder_of(package)));
+        cargo::output_of(cargo::program("tar").arg("-xzf").arg(&archive).arg("-C").arg(&folder))?;
+    }
+    std::fs::write(folder.join("Cargo.toml"), manifest(workspace))
+        .context("could not write the manifest for the packages")?;
+    std::fs::copy(cargo::workspace_root().join("Cargo.lock"), folder.join("Cargo.lock"))
+        .context("could not copy Cargo.lock")?;
+    Ok(folder)
+}
+
+/// A workspace in which the packages find each other, as if all were on crates.io.
+fn manifest(workspace: &Workspace) -> String {
+    let mut members = String::new();
+    let mut patches = String::new();
+    for package in workspace.published() {
+        members += &format!("  \"{}\",\n", folder_of(package));
+        patches += &format!("{} = {{ path = \"{}\" }}\n", package.name, folder_of(package));
+    }
+    let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n";
+    format!("[workspace]\nresolver = \"3\"\nmembers = [\n{members}]\n\n[patch.crates-io]\n{patches}\n{profile}")
+}
+
+fn folder_of(package: &Package) -> String {
+    format!("{}-{}", package.name, package.version)
 }
 
 fn missing(package: &Package, folder: &Path) -> anyhow::Result<Vec<String>> {
-    ensure!(folder.is_dir(), "cargo left no package of {} to look at", package.name);
     let mut findings = Vec::new();
     for name in ALWAYS {
-        let length = std::fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
-        if length == 0 {
+        if std::fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len()) == 0 {
             findings.push(format!("{}: its package has no {name}", package.name));
         }
     }
@@ -90,8 +123,39 @@ fn missing(package: &Package, folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(findings)
 }
 
-fn target_folder() -> anyhow::Result<PathBuf> {
-    let metadata = cargo::output_of(&mut cargo::cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo metadata names no target folder")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packages_are_members_and_stand_in_for_what_is_on_crates_io() {
+        let text = r#"{"workspace_members": ["a", "b"], "target_directory": "/x/target", "packages": [
+            {"id": "a", "name": "rmq-a", "version": "0.1.0", "publish": null},
+            {"id": "b", "name": "ours-alone", "version": "0.0.0", "publish": []},
+            {"id": "c", "name": "tokio", "version": "1.0.0", "publish": null}]}"#;
+        let manifest = manifest(&Workspace::from_json(text).unwrap());
+        assert!(manifest.contains("members = [\n  \"rmq-a-0.1.0\",\n]"), "{manifest}");
+        assert!(manifest.contains("[patch.crates-io]\nrmq-a = { path = \"rmq-a-0.1.0\" }\n\n"), "{manifest}");
+    }
+
+    #[test]
+    fn a_package_without_its_papers_is_found() {
+        let folder = std::env::temp_dir().join(format!("xtask-package-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("README.md"), "# a\n").unwrap();
+        std::fs::write(folder.join("LICENSE-MIT"), "something else\n").unwrap();
+        std::fs::copy(cargo::workspace_root().join("LICENSE-APACHE"), folder.join("LICENSE-APACHE")).unwrap();
+        let workspace = Workspace::load().unwrap();
+        let package = workspace.published().next().unwrap();
+        let found = missing(package, &folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let name = &package.name;
+        assert_eq!(
+            found,
+            [
+                format!("{name}: its package has no CHANGELOG.md"),
+                format!("{name}: its package has no LICENSE-MIT, or another one than the root"),
+            ]
+        );
+    }
 }

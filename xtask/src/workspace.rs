@@ -13,6 +13,8 @@ use crate::cargo;
 pub(crate) struct Workspace {
     /// Every package of Cargo.lock, ours included.
     pub(crate) packages: Vec<Package>,
+    /// Where builds go.
+    pub(crate) target_folder: PathBuf,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,8 @@ impl Workspace {
         let members: Vec<&str> = list(&metadata["workspace_members"]).iter().filter_map(Value::as_str).collect();
         let packages =
             list(&metadata["packages"]).iter().map(|package| Package::from_json(package, &members)).collect();
-        Ok(Self { packages })
+        let target_folder = metadata["target_directory"].as_str().map(PathBuf::from).unwrap_or_default();
+        Ok(Self { packages, target_folder })
     }
 
     pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
