@@ -167,6 +167,7 @@ fn lock() -> anyhow::Result<Outcome> {
 
 fn fmt() -> anyhow::Result<Outcome> {
     cargo::run(&mut cargo::cargo(&["fmt", "--all", "--check"]))?;
+    cargo::run(&mut cargo::cargo(&["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))?;
     Ok(Outcome::done())
 }
 

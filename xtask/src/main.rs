@@ -21,6 +21,7 @@ mod licences;
 mod msrv;
 mod outcome;
 mod package;
+mod rust_files;
 mod rust_text;
 mod sources;
 mod test;

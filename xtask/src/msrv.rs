@@ -1,13 +1,16 @@
 //! The libraries build with the Rust version that they declare.
 //!
-//! Three looks: newer standard-library items by clippy's `incompatible_msrv` (denied in the workspace lints, so `lint` sees it), what the
-//! dependencies declare, and a real build where that toolchain is installed.
+//! Four looks: newer standard-library items by clippy's `incompatible_msrv` (denied in the workspace lints, so `lint` sees it), newer
+//! syntax, what the dependencies declare, and a real build where that toolchain is installed.
+
+mod newer_syntax;
 
 use anyhow::{Context as _, ensure};
 
 use crate::cargo;
 use crate::crate_count::normal_tree;
 use crate::outcome::Outcome;
+use crate::rust_files::rust_files;
 use crate::workspace::{Package, Workspace};
 
 pub(crate) fn check() -> anyhow::Result<Outcome> {
@@ -18,12 +21,15 @@ pub(crate) fn check() -> anyhow::Result<Outcome> {
         let declared =
             library.rust_version.as_deref().with_context(|| format!("{} declares no rust-version", library.name))?;
         findings.extend(newer_dependencies(library, declared, &workspace)?);
+        if is_newer("1.88", declared) {
+            findings.extend(let_chains(library)?);
+        }
         promise = promise.max(Some(declared));
     }
     for finding in &findings {
         println!("{finding}");
     }
-    ensure!(findings.is_empty(), "{} dependencies need a newer Rust than the libraries promise", findings.len());
+    ensure!(findings.is_empty(), "{} places need a newer Rust than the libraries promise", findings.len());
     build_with(promise.context("no published library")?, &workspace)
 }
 
@@ -41,11 +47,21 @@ fn newer_dependencies(library: &Package, declared: &str, workspace: &Workspace) 
         .collect())
 }
 
+fn let_chains(library: &Package) -> anyhow::Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for file in rust_files(&library.folder.join("src"))? {
+        let place = format!("{}/src/{}", library.name, file.name);
+        let lines = newer_syntax::let_chains(&file.source).into_iter();
+        findings.extend(lines.map(|line| format!("{place}:{line}: a let chain needs Rust 1.88")));
+    }
+    Ok(findings)
+}
+
 fn build_with(version: &str, workspace: &Workspace) -> anyhow::Result<Outcome> {
     let installed = cargo::output_of(cargo::program("rustup").args(["toolchain", "list"])).unwrap_or_default();
     let Some(toolchain) = toolchain_of(&installed, version) else {
         return Ok(Outcome::skipped(format!(
-            "no build with Rust {version}, that toolchain is not installed (rustup toolchain install {version}); declared versions agree"
+            "no build with Rust {version}, that toolchain is not installed (rustup toolchain install {version}); syntax and declared versions agree"
         )));
     };
     let mut command = cargo::program("rustup");

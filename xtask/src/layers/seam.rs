@@ -2,10 +2,9 @@
 //!
 //! Read from the text, by paths that start at `crate`, `self` or `super`; a method that happens to be called `send` is no finding.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context as _;
-
+use crate::rust_files::rust_files;
 use crate::rust_text::code_only;
 
 const ROOM: &str = "instance";
@@ -13,38 +12,15 @@ const NEVER_NAMES: &str = "send";
 
 /// Looks through `instance.rs` and the files below `instance/` in this source folder.
 pub(super) fn findings(source_folder: &Path) -> anyhow::Result<Vec<String>> {
+    let is_inside = |name: &str| name.strip_prefix(ROOM).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'));
     let mut findings = Vec::new();
-    for file in room(source_folder)? {
-        let source = std::fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))?;
-        let name = file.strip_prefix(source_folder).unwrap_or(&file).display().to_string();
-        for line in lines_that_name(NEVER_NAMES, &source) {
-            findings.push(format!(
-                "rmq-producer/src/{name}:{line}: `{ROOM}` names `{NEVER_NAMES}`; hand the value in from above instead"
-            ));
+    for file in rust_files(source_folder)?.iter().filter(|file| is_inside(&file.name)) {
+        for line in lines_that_name(NEVER_NAMES, &file.source) {
+            let place = format!("rmq-producer/src/{}:{line}", file.name);
+            findings.push(format!("{place}: `{ROOM}` names `{NEVER_NAMES}`; hand the value in from above instead"));
         }
     }
     Ok(findings)
-}
-
-fn room(source_folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![source_folder.join(ROOM)];
-    let story = source_folder.join(format!("{ROOM}.rs"));
-    if story.is_file() {
-        files.push(story);
-    }
-    while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Lines on which a path that starts in this crate goes through the module.
@@ -174,6 +150,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("xtask-seam-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("instance/deep")).unwrap();
         std::fs::write(folder.join("instance/deep/routes.rs"), "//! Routes.\n\nuse crate::send::Prepared;\n").unwrap();
+        std::fs::write(folder.join("instance_of.rs"), "//! Elsewhere.\n\nuse crate::send::Prepared;\n").unwrap();
         let found = findings(&folder).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(
