@@ -157,3 +157,70 @@ impl InvalidOption {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> ProducerConfig {
+        ProducerConfig { name_servers: "a;b:1".to_owned(), ..ProducerConfig::new("pg") }
+    }
+
+    #[test]
+    fn the_defaults_are_legal() {
+        assert_eq!(config().validate().unwrap().to_string(), "a:9876;b:1");
+    }
+
+    #[test]
+    fn an_option_out_of_range_is_named() {
+        type Spoil = fn(&mut ProducerConfig);
+        let cases: [(&str, Spoil); 12] = [
+            ("send_timeout", |config| config.send_timeout = Duration::ZERO),
+            ("send_timeout", |config| config.send_timeout = Duration::MAX),
+            ("api_timeout", |config| config.api_timeout = Duration::ZERO),
+            ("heartbeat_interval", |config| config.heartbeat_interval = Duration::from_secs(101)),
+            ("route_refresh_interval", |config| config.route_refresh_interval = Duration::ZERO),
+            ("max_group_length", |config| config.max_group_length = 256),
+            ("default_topic_queue_nums", |config| config.default_topic_queue_nums = 0),
+            ("create_topic_key", |config| config.create_topic_key = String::new()),
+            ("create_topic_key", |config| config.create_topic_key = "a b".to_owned()),
+            ("instance_name", |config| config.instance_name = Some(" ".to_owned())),
+            ("instance_name", |config| config.instance_name = Some("a\nb".to_owned())),
+            ("default_topic_queue_nums", |config| config.default_topic_queue_nums = i32::MIN),
+        ];
+        for (option, spoil) in cases {
+            let mut config = config();
+            spoil(&mut config);
+            match config.validate() {
+                Err(StartError::Option(error)) => assert_eq!(error.option(), option),
+                other => panic!("{option}: {other:?}"),
+            }
+        }
+        let mut config = config();
+        config.remoting.max_in_flight = 0;
+        assert!(matches!(config.validate(), Err(StartError::Remoting(_))));
+    }
+
+    #[test]
+    fn groups_are_accepted_as_java_does() {
+        let cases: Vec<serde_json::Value> =
+            serde_json::from_str(include_str!("../tests/golden/producer_group.json")).unwrap();
+        for case in &cases {
+            let name = case["name"].as_str().unwrap();
+            let mut config = config();
+            config.producer_group = case["inputs"]["group"].as_str().unwrap_or_default().to_owned();
+            if name.ends_with("(4.9.7)") {
+                config.max_group_length = 255;
+            }
+            let accepted = config.validate().is_ok();
+            assert_eq!(Some(accepted), case["expected"]["accepted"].as_bool(), "{name}");
+        }
+        assert_eq!(cases.len(), 10);
+    }
+
+    #[test]
+    fn name_servers_are_required() {
+        let missing = ProducerConfig::new("pg").validate();
+        assert!(matches!(missing, Err(StartError::NameServerList(_))), "{missing:?}");
+    }
+}

@@ -11,3 +11,6 @@ pub(crate) use get_route_info::GetRouteInfo;
 pub(crate) use heartbeat::HeartbeatData;
 pub(crate) use send_message::{SendMessage, SendMessageReply, SendMessageV1, SendMessageV2};
 pub(crate) use unregister_client::UnregisterClient;
+
+#[cfg(test)]
+mod tests;

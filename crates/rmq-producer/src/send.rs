@@ -40,6 +40,8 @@ pub(crate) struct Sender {
     limits: MessageLimits,
     cursors: Cursors,
     gate: Gate,
+    /// Sends that were not over when the grace was; known for good once it is over.
+    unfinished: OnceCell<usize>,
     report: OnceCell<ShutdownReport>,
 }
 
@@ -49,8 +51,8 @@ impl Sender {
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
         let limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
         let cursors = Cursors::new(Arc::clone(random));
-        let report = OnceCell::new();
-        Self { config, producer_group, instance, ids, limits, cursors, gate: Gate::new(), report }
+        let (unfinished, report) = (OnceCell::new(), OnceCell::new());
+        Self { config, producer_group, instance, ids, limits, cursors, gate: Gate::new(), unfinished, report }
     }
 
     pub(crate) async fn send(&self, message: Message, deadline: Deadline) -> Result<SendResult, SendError> {
@@ -99,16 +101,21 @@ impl Sender {
     pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.gate.close();
         let deadline = Deadline::after(grace);
-        *self
-            .report
-            .get_or_init(|| async {
-                let started = Instant::now();
-                let _ = tokio::time::timeout_at(deadline.instant(), self.gate.empty()).await;
-                let unfinished = self.gate.count();
-                let (unregistered, not_unregistered) = self.instance.stop(deadline).await;
-                ShutdownReport { unfinished, unregistered, not_unregistered, took: started.elapsed() }
-            })
-            .await
+        let report = self.report.get_or_init(|| async {
+            let started = Instant::now();
+            let unfinished = *self.unfinished.get_or_init(|| self.drain(deadline)).await;
+            let (unregistered, not_unregistered) = self.instance.stop(deadline).await;
+            ShutdownReport { unfinished, unregistered, not_unregistered, took: started.elapsed() }
+        });
+        *report.await
+    }
+
+    /// Waits for the sends that have begun and returns how many are left.
+    async fn drain(&self, deadline: Deadline) -> usize {
+        match tokio::time::timeout_at(deadline.instant(), self.gate.empty()).await {
+            Ok(()) => 0,
+            Err(_) => self.gate.count(),
+        }
     }
 
     pub(crate) fn in_flight(&self) -> usize {

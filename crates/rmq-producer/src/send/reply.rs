@@ -88,7 +88,8 @@ const BUSY_REMARKS: &[&str] = &[
     "[OVERLOAD]",
     "[TIMEOUT_CLEAN_QUEUE]",
     "[PCBUSY_CLEAN_QUEUE]",
-    "broker unable to service, until ", // its start time is not reached (SendMessageProcessor#preSend)
+    "timer message is under flow control", // 5.x (SendMessageProcessor#handlePutMessageResult)
+    "broker unable to service, until ",    // its start time is not reached (SendMessageProcessor#preSend)
 ];
 
 /// Remarks of a broker that refused before it stored.
@@ -98,3 +99,6 @@ const REFUSAL_REMARKS: &[&str] = &[
     "The specified topic",                         // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
     "accurate timer message is not enabled",       // 5.x
 ];
+
+#[cfg(test)]
+mod tests;

@@ -55,3 +55,61 @@ impl Cursors {
         by_topic.entry(Arc::clone(topic)).or_insert_with(|| QueueCursor::starting_at(start)).advance()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rmq_route::{BrokerData, QueueData, RouteTable, TopicRouteData};
+
+    use super::*;
+
+    fn route(topic: &str, brokers: &[(&str, i32)]) -> Arc<TopicRoute> {
+        let mut data = TopicRouteData::default();
+        for (name, queues) in brokers {
+            data.queue_datas.push(QueueData::new(*name, *queues));
+            data.broker_datas.push(BrokerData::new("c", *name, format!("{name}:10911")));
+        }
+        let table = RouteTable::new();
+        table.update(topic, data);
+        table.get(topic).expect("just put in")
+    }
+
+    fn cursors(seed: u64) -> Cursors {
+        Cursors::new(Arc::new(Random::new(Some(seed))))
+    }
+
+    fn turns(cursors: &Cursors, route: &TopicRoute, count: usize) -> Vec<String> {
+        (0..count).map(|_| cursors.next(route).expect("a queue").queue.to_string()).collect()
+    }
+
+    #[test]
+    fn every_queue_has_its_turn() {
+        let route = route("t", &[("a", 2), ("b", 1)]);
+        let cursors = cursors(1);
+        let mut one_round = turns(&cursors, &route, 3);
+        assert_eq!(turns(&cursors, &route, 3), one_round, "and then the same again");
+        one_round.sort();
+        assert_eq!(one_round, ["t@a:0", "t@a:1", "t@b:0"]);
+    }
+
+    #[test]
+    fn producers_begin_at_different_places() {
+        let route = route("t", &[("a", 16)]);
+        let firsts: std::collections::BTreeSet<String> =
+            (0..32).map(|seed| turns(&cursors(seed), &route, 1).remove(0)).collect();
+        assert!(firsts.len() > 4, "{firsts:?}");
+    }
+
+    #[test]
+    fn one_topic_does_not_move_another() {
+        let (one, other) = (route("one", &[("a", 4)]), route("other", &[("a", 4)]));
+        let cursors = cursors(1);
+        let first = turns(&cursors, &one, 4);
+        turns(&cursors, &other, 3);
+        assert_eq!(turns(&cursors, &one, 4), first);
+    }
+
+    #[test]
+    fn a_route_without_queues_gives_none() {
+        assert_eq!(cursors(1).next(&route("t", &[])), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! Every public call, dropped at every poll: nothing stays held, and later calls work.
+
+use rmq_producer::{Producer, RemotingConfig};
+use rmq_testkit::{RequestCode, TestCluster};
+
+use crate::world::*;
+
+/// Room for one request of each sort: whatever stays held is missed by the next call.
+async fn narrow(cluster: &TestCluster) -> Producer {
+    let mut remoting = RemotingConfig::default();
+    remoting.max_in_flight = 1;
+    remoting.max_oneway = 1;
+    remoting.max_in_flight_per_connection = 1;
+    builder(cluster).remoting(remoting).check_name_servers(false).start().await.expect("nothing is checked")
+}
+
+fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
+
+/// Drops what `call` makes at every poll, each time with a new producer, and then sends.
+async fn at_every_poll<T>(call: impl AsyncFn(&Producer, usize) -> Option<T>) -> usize {
+    for polls in 1.. {
+        let cluster = start(two_brokers()).await;
+        let producer = narrow(&cluster).await;
+        let done = call(&producer, polls).await.is_some();
+        assert_eq!(producer.in_flight(), 0, "dropped after {polls} polls");
+        let sent = producer.send(hello()).await.unwrap_or_else(|error| panic!("after {polls} polls: {error:?}"));
+        producer.send_oneway(hello()).await.unwrap_or_else(|error| panic!("after {polls} polls: {error:?}"));
+        assert!(cluster.messages("orders").iter().any(|stored| stored.unique_id() == Some(sent.message_id())));
+        let report = producer.shutdown(seconds(5)).await;
+        assert!(report.is_clean(), "{report:?}");
+        assert_eq!(producer.tasks(), 0);
+        cluster.shutdown().await;
+        if done {
+            return polls;
+        }
+    }
+    unreachable!("no call takes for ever")
+}
+
+#[tokio::test(start_paused = true)]
+async fn send() {
+    let polls =
+        at_every_poll(async |producer, polls| stop_after(polls, producer.send(hello()).into_future()).await).await;
+    assert!(polls >= 3, "look-up, dial, answer: {polls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn send_oneway() {
+    let polls =
+        at_every_poll(async |producer, polls| stop_after(polls, producer.send_oneway(hello()).into_future()).await)
+            .await;
+    assert!(polls > 2, "{polls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_queues() {
+    let polls = at_every_poll(async |producer, polls| stop_after(polls, producer.publish_queues("orders")).await).await;
+    assert!(polls > 1, "{polls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_leaves_nothing_behind() {
+    let mut most = 0;
+    for polls in 1.. {
+        let cluster = start(two_brokers()).await;
+        let before = tasks();
+        let started = stop_after(polls, builder(&cluster).start()).await;
+        let done = started.is_some();
+        drop(started);
+        settle().await;
+        assert!(cluster.name_server().lines().is_empty(), "dropped after {polls} polls");
+        assert_eq!(tasks(), before, "dropped after {polls} polls");
+        producer(&cluster).await.send(hello()).await.expect("another one starts");
+        cluster.shutdown().await;
+        settle().await;
+        if done {
+            break;
+        }
+        most = polls;
+    }
+    assert!(most > 1, "{most}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_can_be_taken_up_again() {
+    let mut most = 0;
+    for polls in 1.. {
+        let cluster = start(two_brokers()).await;
+        let before = tasks();
+        let producer = narrow(&cluster).await;
+        producer.send(hello()).await.unwrap();
+        // A send that outlives the grace, so that the drain is dropped too.
+        cluster.on(RequestCode::SEND_MESSAGE_V2, &rmq_testkit::Fault::silent());
+        let pending = producer.send(hello()).timeout(seconds(60)).into_future();
+        let (sent, done) = tokio::join!(pending, async {
+            settle().await;
+            let done = stop_after(polls, producer.shutdown(seconds(1))).await.is_some();
+            assert!(producer.send(hello()).await.is_err(), "new sends stay refused");
+            let report = producer.shutdown(seconds(1)).await;
+            assert_eq!(report.unfinished, 1, "after {polls} polls");
+            assert_eq!(producer.shutdown(seconds(1)).await, report);
+            done
+        });
+        assert!(sent.unwrap_err().possibly_stored());
+        settle().await;
+        assert_eq!((producer.in_flight(), producer.tasks(), tasks()), (0, 0, before), "after {polls} polls");
+        cluster.shutdown().await;
+        settle().await;
+        if done {
+            break;
+        }
+        most = polls;
+    }
+    assert!(most > 1, "{most}");
+}

@@ -1,0 +1,16 @@
+//! Whole producers against a cluster in memory, on a paused clock.
+
+mod cancel;
+mod connection;
+mod error_text;
+mod heartbeat;
+mod name_servers;
+mod oneway;
+mod routes;
+mod send;
+mod send_and_sync;
+mod shutdown;
+mod start;
+mod status;
+mod time;
+mod world;

@@ -1,0 +1,62 @@
+//! Messages that no broker answers for.
+
+use rmq_producer::{AttemptPhase, Message, SendErrorKind};
+use rmq_testkit::{Fault, LineFault, RequestCode};
+
+use crate::world::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_oneway_message_is_stored_and_not_waited_for() {
+    let cluster = start(two_brokers()).await;
+    let producer = producer(&cluster).await;
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::slow(seconds(60)));
+    let begun = tokio::time::Instant::now();
+    for _ in 0..8 {
+        producer.send_oneway(hello().tag("paid")).await.unwrap();
+    }
+    assert!(begun.elapsed() < seconds(1));
+    assert_eq!((producer.in_flight(), cluster.messages("orders").len()), (0, 0));
+    let stored = cluster.wait_for_messages("orders", 8, seconds(100)).await;
+    assert_eq!(stored.len(), 8);
+    assert!(stored.iter().all(|stored| stored.tags() == Some("paid") && stored.unique_id().is_some()));
+    assert!(cluster.requests(RequestCode::SEND_MESSAGE_V2).iter().all(|request| request.command.is_oneway()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_a_oneway_message_reaches_nobody_and_harms_nobody() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::overload().also_oneway().times(1));
+    producer.send_oneway(hello()).await.unwrap();
+    settle().await;
+    producer.send(hello()).await.unwrap();
+    assert_eq!(cluster.messages("orders").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_written_says_so() {
+    let cluster = start(one_broker().auto_create_topics(false)).await;
+    let producer = producer(&cluster).await;
+    let error = producer.send_oneway(Message::new("nowhere", "x")).await.unwrap_err();
+    assert_eq!(error.kind(), SendErrorKind::NoRoute);
+
+    producer.publish_queues("orders").await.unwrap();
+    cluster.broker("broker-a").kill().await;
+    let error = producer.send_oneway(hello()).await.unwrap_err();
+    assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::Connect, false));
+    assert_eq!(error.attempts()[0].phase(), AttemptPhase::Connect);
+    assert_eq!(error.into_message(), hello());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_takes_no_bytes_makes_it_maybe_stored() {
+    let cluster = start(one_broker()).await;
+    let broker = cluster.broker("broker-a");
+    broker.on_connect(LineFault::stop_reading());
+    let producer = builder(&cluster).heartbeat_interval(seconds(100)).start().await.unwrap();
+    let large = Message::new("orders", vec![7; 4 << 20]);
+    let error = producer.send_oneway(large).await.unwrap_err();
+    assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::Timeout, true));
+    assert_eq!((error.elapsed(), error.attempts()[0].phase()), (seconds(3), AttemptPhase::Answer));
+    assert_eq!(producer.in_flight(), 0);
+}

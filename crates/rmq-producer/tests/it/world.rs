@@ -1,0 +1,81 @@
+//! A cluster in memory and producers for it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use rmq_producer::{Message, Producer, ProducerBuilder, SendError, SendErrorKind, SendResult};
+use rmq_testkit::{Fault, RequestCode, TestCluster, TestClusterBuilder};
+
+/// Two brokers with four queues each of `orders`.
+pub(crate) fn two_brokers() -> TestClusterBuilder {
+    TestCluster::builder().memory().brokers(2).topic("orders", 4)
+}
+
+/// One broker with four queues of `orders`.
+pub(crate) fn one_broker() -> TestClusterBuilder {
+    TestCluster::builder().memory().topic("orders", 4)
+}
+
+pub(crate) async fn start(cluster: TestClusterBuilder) -> TestCluster {
+    cluster.start().await.expect("a cluster in memory always starts")
+}
+
+/// A builder that reaches the cluster.
+pub(crate) fn builder(cluster: &TestCluster) -> ProducerBuilder {
+    Producer::builder("pg")
+        .name_servers(cluster.name_servers())
+        .connector(cluster.connector())
+        .client_ip([10, 9, 9, 9].into())
+}
+
+pub(crate) async fn producer(cluster: &TestCluster) -> Producer {
+    builder(cluster).start().await.expect("the cluster answers")
+}
+
+pub(crate) fn hello() -> Message {
+    Message::new("orders", "hello")
+}
+
+/// Sends once with the first request of a broker meeting `fault`.
+pub(crate) async fn send_into(fault: Fault) -> Result<SendResult, SendError> {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &fault);
+    producer.send(hello()).await
+}
+
+pub(crate) fn kind(outcome: Result<SendResult, SendError>) -> SendErrorKind {
+    match outcome {
+        Ok(result) => panic!("sent: {result:?}"),
+        Err(error) => error.kind(),
+    }
+}
+
+/// Polls a future up to so many times, then drops it. `None`: it was not done.
+pub(crate) async fn stop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+pub(crate) const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Lets everything that can run now run, without the clock moving much.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
