@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod fault_item;
+mod penalty;
+mod strategy;
+mod suspects;
+mod tolerance;
+
+pub use fault_item::FaultItem;
+pub use penalty::{PenaltyTable, UnorderedSteps, UpdateRule};
+pub use strategy::{Candidates, Choice, Strategy, select_in_turn};
+pub use suspects::Suspects;
+pub use tolerance::{LatencyFaultTolerance, Outcome};
