@@ -125,10 +125,10 @@ fn select_v4(
     let broker = candidates.broker;
     let len = u32::try_from(candidates.len).unwrap_or(u32::MAX);
     // Java 4.x steps its cursor once and scans on a copy.
-    let from = next() % len;
-    let position = |step: u32| ((u64::from(from) + u64::from(step)) % u64::from(len)) as usize;
-    let available =
-        (0..len).map(position).find(|at| tolerance.is_available(broker(*at), now) && !suspects.contains(broker(*at)));
+    let from = (next() % len) as usize;
+    let available = (0..candidates.len)
+        .map(|step| (from + step) % candidates.len)
+        .find(|at| tolerance.is_available(broker(*at), now) && !suspects.contains(broker(*at)));
     if let Some(position) = available {
         return Some(Choice::Position(position));
     }

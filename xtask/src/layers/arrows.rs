@@ -13,10 +13,11 @@ enum May {
 }
 
 const ARROWS: &[(&str, May)] = &[
+    ("rmq-fault", May::Name(&[])),
     ("rmq-message", May::Name(&[])),
     ("rmq-remoting", May::Name(&[])),
     ("rmq-route", May::Name(&["rmq-message"])),
-    ("rmq-producer", May::Name(&["rmq-remoting", "rmq-route", "rmq-message"])),
+    ("rmq-producer", May::Name(&["rmq-remoting", "rmq-fault", "rmq-route", "rmq-message"])),
     ("rmq-testkit", May::Name(&["rmq-remoting"])),
     // What its commands show comes from every library, each through its public door.
     ("rmq-cli", May::Name(&["rmq-producer", "rmq-testkit", "rmq-remoting", "rmq-route", "rmq-message"])),
