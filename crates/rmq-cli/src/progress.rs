@@ -37,7 +37,7 @@ impl Drop for Progress {
     }
 }
 
-const TEMPLATE: &str = "{bar:40} {human_pos} of {human_len} messages, {per_sec}, {eta} left";
+const TEMPLATE: &str = "{bar:40} {human_pos} of {human_len} messages, {eta} left";
 
 #[cfg(test)]
 mod tests {

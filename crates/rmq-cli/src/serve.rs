@@ -5,7 +5,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use rmq_testkit::{Dialect, TestCluster};
+use rmq_testkit::{Dialect, StartError, TestCluster};
 
 use crate::args::{Release, ServeArgs};
 use crate::number::Size;
@@ -25,11 +25,29 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     for topic in &args.topics {
         builder = builder.topic(&topic.topic, topic.queues.into());
     }
-    let cluster = builder.start().await?;
+    let cluster = builder.start().await.map_err(|error| anyhow::Error::msg(sentence(&error)))?;
+    // Before the welcome, after which anybody may want to stop it.
+    let stop = Stop::listen()?;
     io::stdout().write_all(welcome(&args, &cluster).as_bytes())?;
-    stop_signal().await?;
+    stop.wait().await;
     cluster.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn sentence(error: &StartError) -> String {
+    match error {
+        StartError::Listen { source, .. } => {
+            let advice = match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "check whether another server is running, or choose another --port (0 takes a free one)"
+                }
+                io::ErrorKind::PermissionDenied => "choose a port above 1023 with --port",
+                _ => "check --host and --port",
+            };
+            format!("{error} ({source}): {advice}")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn welcome(args: &ServeArgs, cluster: &TestCluster) -> String {
@@ -64,18 +82,40 @@ fn dialect(release: Release) -> Dialect {
     }
 }
 
-/// Waits for Ctrl-C, or for what a service manager sends.
-async fn stop_signal() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+/// Ctrl-C, or what a service manager sends. Caught from the moment it is made.
+#[cfg(unix)]
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
-const KEPT_BYTES: usize = 256 << 20;
+#[cfg(unix)]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Stop(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn wait(mut self) {
+        self.0.recv().await;
+    }
+}
+
+const KEPT_BYTES: usize = 256_000_000;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rmq_producer::SendStatus;
 
 use crate::burst::Ended;
-use crate::latency::Latency;
+use crate::latency::{Latency, Time};
 use crate::number::Count;
 use crate::send_record::SendRecord;
 
@@ -55,10 +55,9 @@ impl Tally {
         &self.latency
     }
 
-    /// `1,000 of 1,000 sent in 0.42 s (2,380 per second): 1,000 SEND_OK`
+    /// `1,000 of 1,000 sent in 420 ms (2,380 per second): 1,000 SEND_OK`
     pub(crate) fn summary(&self, wanted: u64, took: Duration, ended: Ended) -> String {
-        let seconds = took.as_secs_f64();
-        let mut text = format!("{} of {} sent in {seconds:.2} s", Count(self.sent()), Count(wanted));
+        let mut text = format!("{} of {} sent in {}", Count(self.sent()), Count(wanted), Time(took));
         if let Some(rate) = per_second(self.sent(), took) {
             text += &format!(" ({} per second)", Count(rate));
         }
@@ -144,7 +143,7 @@ mod tests {
         assert_eq!((tally.sent(), tally.failed()), (1_500, 2));
         assert_eq!(
             tally.summary(1_502, Duration::from_millis(500), Ended::Complete),
-            "1,500 of 1,502 sent in 0.50 s (3,000 per second): 1,500 ONEWAY; 2 failed"
+            "1,500 of 1,502 sent in 500 ms (3,000 per second): 1,500 ONEWAY; 2 failed"
         );
         assert_eq!(tally.remarks().to_string(), "error: no route [2 times]\n");
         assert!(tally.summary(9, Duration::ZERO, Ended::Interrupted).ends_with("stopped by Ctrl-C"));
