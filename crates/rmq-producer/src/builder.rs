@@ -197,6 +197,13 @@ impl ProducerBuilder {
     }
 }
 
+/// Settings that were read from elsewhere make a producer too.
+impl From<ProducerConfig> for ProducerBuilder {
+    fn from(config: ProducerConfig) -> Self {
+        Self::new(config)
+    }
+}
+
 impl From<StartFailure> for StartError {
     fn from(failure: StartFailure) -> Self {
         match failure {

@@ -6,6 +6,7 @@
 mod advice;
 mod attempt_error;
 mod outcome;
+mod peer_text;
 mod send_error;
 mod start_error;
 

@@ -7,6 +7,7 @@ use std::fmt;
 use rmq_remoting::ResponseCode;
 
 use super::SendErrorKind;
+use super::peer_text::PeerText;
 use crate::attempts::Attempt;
 
 /// Writes what happened, with the broker if one was chosen.
@@ -111,9 +112,10 @@ struct Broker<'a>(&'a Attempt);
 
 impl fmt::Display for Broker<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = PeerText(self.0.broker_name());
         match self.0.address() {
-            Some(address) => write!(f, "broker {} at {address}", self.0.broker_name()),
-            None => write!(f, "broker {}", self.0.broker_name()),
+            Some(address) => write!(f, "broker {name} at {address}"),
+            None => write!(f, "broker {name}"),
         }
     }
 }

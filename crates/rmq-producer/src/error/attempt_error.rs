@@ -2,11 +2,11 @@
 //!
 //! An attempt is less than a send: a send may make several, and says of each what became of it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use rmq_remoting::{Certainty, Endpoint, HeaderError, InvalidEndpoint, RemotingError, ResponseCode};
 
+use super::peer_text::PeerText;
 use super::{Outcome, SendErrorKind};
 use crate::attempts::AttemptPhase;
 
@@ -15,13 +15,13 @@ use crate::attempts::AttemptPhase;
 #[non_exhaustive]
 pub enum AttemptError {
     /// No route says where the broker's master is.
-    #[error("no known route has a master of broker {broker_name}")]
+    #[error("no known route has a master of broker {}", PeerText(.broker_name))]
     NoBroker {
         /// The broker chosen.
         broker_name: Arc<str>,
     },
     /// The route gives the broker an address that nobody can dial.
-    #[error("the route names no usable address of broker {broker_name}")]
+    #[error("the route names no usable address of broker {}", PeerText(.broker_name))]
     BadAddress {
         /// The broker chosen.
         broker_name: Arc<str>,
@@ -33,7 +33,7 @@ pub enum AttemptError {
     #[error(transparent)]
     Remoting(#[from] RemotingError),
     /// The broker answered that it does not store the message, or that something went wrong.
-    #[error("{addr} answered {code}: {}", Remark(.remark))]
+    #[error("{addr} answered {code}: {}", PeerText(.remark))]
     Refused {
         /// The broker's address.
         addr: Endpoint,
@@ -134,25 +134,5 @@ fn remoting_kind(error: &RemotingError) -> SendErrorKind {
         RemotingError::Refused { .. } => SendErrorKind::Refused,
         // ConnectionLost, and whatever remoting adds.
         _ => SendErrorKind::ConnectionLost,
-    }
-}
-
-/// Text from a broker, made safe for a terminal and cut.
-struct Remark<'a>(&'a str);
-
-impl fmt::Display for Remark<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 256;
-        if self.0.is_empty() {
-            return f.write_str("(no remark)");
-        }
-        for character in self.0.chars().take(SHOWN) {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())?
-            } else {
-                write!(f, "{character}")?
-            }
-        }
-        if self.0.chars().nth(SHOWN).is_some() { f.write_str("…") } else { Ok(()) }
     }
 }

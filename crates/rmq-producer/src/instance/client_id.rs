@@ -3,6 +3,7 @@
 //! Without a name of its own an instance is called `pid#nanoseconds`, as in Java since 4.9, so that two clients of one process differ.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use rmq_remoting::{Deadline, Endpoint, RemotingClient};
 
@@ -23,7 +24,8 @@ pub(super) fn unique_instance_name(remoting: &RemotingClient) -> String {
 }
 
 /// Finds the address under which this host reaches its name servers; the loopback address if it has no other.
-pub(super) async fn local_ip(name_servers: &NameServerList, resolve_hosts: bool, deadline: Deadline) -> IpAddr {
+pub(super) async fn local_ip(name_servers: &NameServerList, resolve_hosts: bool) -> IpAddr {
+    let deadline = Deadline::after(RESOLVE_WITHIN);
     for server in name_servers.endpoints() {
         let target = match server.host().parse::<IpAddr>() {
             Ok(ip) => Some(SocketAddr::new(ip, server.port())),
@@ -52,6 +54,9 @@ fn ip_towards(target: SocketAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
 }
 
+/// How long all look-ups of host names may take: an id is not worth more.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Addresses that belong to nobody (RFC 5737, RFC 3849): the way to them is the default route.
 const DOCUMENTATION_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const DOCUMENTATION_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
@@ -77,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn a_host_without_a_way_out_is_the_loopback_address_and_nothing_panics() {
         let name_servers = NameServerList::parse("127.0.0.1:9876;name.invalid:1").unwrap();
-        let ip = local_ip(&name_servers, false, Deadline::after(std::time::Duration::from_secs(1))).await;
+        let ip = local_ip(&name_servers, false).await;
         assert!(!ip.is_unspecified());
     }
 }

@@ -1,6 +1,6 @@
 //! How an instance starts and stops, and who owns its tasks.
 //!
-//! Start: address, id, name servers checked, then tasks. Stop: tasks first, so that no heartbeat follows the leave-taking; then leave is
+//! Start: name servers checked, address and id found, then tasks. Stop: tasks first, so that no heartbeat follows the leave-taking; then leave is
 //! taken, then the sockets close.
 
 use std::future::Future;
@@ -55,20 +55,20 @@ impl ClientInstance {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartFailure::NoRuntime);
         }
-        let deadline = Deadline::after(config.api_timeout);
-        let ip = match config.client_ip {
-            Some(ip) => ip,
-            None => client_id::local_ip(&config.name_servers, config.resolve_hosts, deadline).await,
-        };
-        let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
-        let client_id: Arc<str> = client_id::compose(ip, &instance_name).into();
-        let name_servers = NameServers::new(config.name_servers, remoting.clone(), config.header_encoding);
+        let name_servers = NameServers::new(config.name_servers.clone(), remoting.clone(), config.header_encoding);
         if config.check_name_servers {
-            if let Err(error) = name_servers.check(&config.create_topic_key, deadline).await {
+            if let Err(error) = name_servers.check(&config.create_topic_key, Deadline::after(config.api_timeout)).await
+            {
                 remoting.shutdown(Duration::ZERO).await;
                 return Err(StartFailure::NameServers(error));
             }
         }
+        let ip = match config.client_ip {
+            Some(ip) => ip,
+            None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
+        };
+        let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
+        let client_id: Arc<str> = client_id::compose(ip, &instance_name).into();
 
         let tasks = Tasks::default();
         let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };

@@ -26,9 +26,9 @@ impl Gate {
 
     /// Lets one more in, unless closed.
     pub(super) fn enter(&self) -> Option<Inside<'_>> {
-        let before = self.state.fetch_add(ONE, Ordering::AcqRel);
-        let inside = Inside(self);
-        if before & CLOSED == 0 { Some(inside) } else { None }
+        let one_more = |state| (state & CLOSED == 0).then_some(state + ONE);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
+        Some(Inside(self))
     }
 
     pub(super) fn close(&self) {

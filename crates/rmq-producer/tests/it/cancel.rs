@@ -115,3 +115,27 @@ async fn shutdown_can_be_taken_up_again() {
     }
     assert!(most > 1, "{most}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_dropped_anywhere_on_two_threads_leave_nothing() {
+    let cluster = start(TestCluster::builder().brokers(2).topic("orders", 4)).await;
+    let producer = Producer::builder("pg").name_servers(cluster.name_servers()).start().await.unwrap();
+    let mut sends = tokio::task::JoinSet::new();
+    for n in 0..4_000_usize {
+        let producer = producer.clone();
+        sends.spawn(async move {
+            if n % 5 == 0 {
+                stop_after(1 + n % 4, producer.send_oneway(hello()).into_future()).await.map(|sent| sent.map(drop))
+            } else {
+                stop_after(1 + n % 7, producer.send(hello()).into_future()).await.map(|sent| sent.map(drop))
+            }
+        });
+    }
+    let outcomes = sends.join_all().await;
+    assert!(outcomes.iter().flatten().all(Result::is_ok), "whoever was not dropped was served");
+    assert!(outcomes.iter().any(Option::is_none) && outcomes.iter().any(Option::is_some));
+    assert_eq!(producer.in_flight(), 0);
+    producer.send(hello()).await.unwrap();
+    let report = producer.shutdown(seconds(5)).await;
+    assert_eq!((report.unfinished, report.unregistered, producer.tasks()), (0, 2, 0));
+}

@@ -1,7 +1,7 @@
 //! Brokers that cannot be reached, hang up, or talk nonsense.
 
-use rmq_producer::{AttemptPhase, Outcome, SendErrorKind};
-use rmq_testkit::{Fault, RequestCode};
+use rmq_producer::{AttemptPhase, Message, Outcome, SendErrorKind};
+use rmq_testkit::{Fault, LineFault, RequestCode};
 
 use crate::world::*;
 
@@ -42,6 +42,31 @@ async fn a_line_that_ends_after_the_write_makes_it_maybe_stored() {
         tokio::time::sleep(seconds(1)).await;
         producer.send(hello()).await.expect("on a new line");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_behind_a_stalled_write_was_not_sent_when_the_line_ends() {
+    let cluster = start(one_broker()).await;
+    let broker = cluster.broker("broker-a");
+    broker.on_connect(LineFault::stop_reading());
+    let producer = producer(&cluster).await;
+    let large = Message::new("orders", vec![7; 4 << 20]);
+    let (first, second, ()) = tokio::join!(
+        producer.send(large).timeout(seconds(60)).into_future(),
+        async {
+            settle().await;
+            producer.send(hello()).timeout(seconds(60)).await
+        },
+        async {
+            tokio::time::sleep(seconds(1)).await;
+            broker.lines().iter().for_each(rmq_testkit::Line::reset);
+        }
+    );
+    let (first, second) = (first.unwrap_err(), second.unwrap_err());
+    assert_eq!((first.kind(), first.outcome()), (SendErrorKind::ConnectionLost, Outcome::MaybeStored));
+    assert_eq!((second.kind(), second.outcome()), (SendErrorKind::ConnectionLost, Outcome::NotSent));
+    assert_eq!(second.attempts()[0].phase(), AttemptPhase::Write);
+    assert!(second.to_string().contains("nothing was sent"), "{second}");
 }
 
 #[tokio::test(start_paused = true)]

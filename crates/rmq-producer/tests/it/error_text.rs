@@ -64,6 +64,16 @@ async fn a_message_that_is_not_valid() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn names_from_the_network_cannot_drive_a_terminal() {
+    let cluster = start(one_broker()).await;
+    cluster.set_route_order_conf("orders", Some("br\u{1b}[31m\noker:1"));
+    let error = producer(&cluster).await.send(Message::new("orders", "x")).await.unwrap_err();
+    assert_eq!(error.kind(), rmq_producer::SendErrorKind::NoBroker);
+    let lines = report(&error);
+    assert!(!lines.contains('\u{1b}') && lines.lines().count() == 2, "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn neither_body_nor_key_nor_property_is_shown() {
     let fault = Fault::reply(ResponseCode::NO_PERMISSION);
     let cluster = start(one_broker()).await;

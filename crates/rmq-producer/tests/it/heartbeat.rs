@@ -51,17 +51,18 @@ async fn they_go_on_every_30_seconds() {
 async fn a_broker_that_joins_hears_of_the_client_when_a_route_names_it() {
     let cluster = start(two_brokers()).await;
     cluster.broker("broker-b").list_in_routes(false);
-    let producer = producer(&cluster).await;
+    let producer = builder(&cluster).heartbeat_interval(seconds(100)).start().await.unwrap();
     producer.send(hello()).await.unwrap();
     settle().await;
     let counts = || ["broker-a", "broker-b"].map(|name| cluster.broker(name).request_count(BEAT));
     assert_eq!(counts(), [1, 0]);
     cluster.broker("broker-b").list_in_routes(true);
-    // The next beat of all is due at 30 s too, so the name server's answer is what the joined broker may owe its first one to.
     tokio::time::sleep(seconds(34)).await;
-    let [a, b] = counts();
-    assert!(a == 2 && (1..=2).contains(&b), "{a} {b}");
+    assert_eq!(counts(), [1, 1], "after the refresh at 30 s, long before the next beat of all, and only the new one");
     assert_eq!(cluster.broker("broker-b").clients()[0].client_id, producer.client_id());
+    let moved = cluster.broker("broker-a").move_to_new_port().await.unwrap();
+    tokio::time::sleep(seconds(34)).await;
+    assert_eq!(counts(), [2, 1], "one that moved to {moved} is new too");
 }
 
 #[tokio::test(start_paused = true)]

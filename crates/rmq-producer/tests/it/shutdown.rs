@@ -64,6 +64,20 @@ async fn what_is_not_over_in_time_is_cut_off_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_send_that_still_looks_for_its_route_was_not_sent() {
+    let cluster = start(one_broker()).await;
+    let producer = builder(&cluster).api_timeout(seconds(50)).start().await.unwrap();
+    cluster.name_server().on(RequestCode::GET_ROUTEINFO_BY_TOPIC, Fault::silent());
+    let (sent, report) = tokio::join!(producer.send(hello()).timeout(seconds(60)).into_future(), async {
+        settle().await;
+        producer.shutdown(seconds(1)).await
+    });
+    assert_eq!(report.unfinished, 1);
+    let error = sent.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (SendErrorKind::Closed, Outcome::NotSent));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_call_returns_the_first_report_even_at_the_same_time() {
     let cluster = start(two_brokers()).await;
     let producer = producer(&cluster).await;

@@ -1,6 +1,6 @@
 //! Starting: all or nothing.
 
-use rmq_producer::{Producer, StartError};
+use rmq_producer::{Producer, ProducerBuilder, ProducerConfig, StartError};
 use rmq_testkit::RequestCode;
 
 use crate::world::*;
@@ -59,6 +59,17 @@ fn a_start_outside_of_a_runtime_is_an_error_and_no_panic() {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(outcome) = start.as_mut().poll(&mut cx) else { panic!("it has nothing to wait for") };
     assert!(matches!(outcome, Err(StartError::NoRuntime)), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_can_be_data() {
+    let cluster = start(one_broker()).await;
+    let mut config = ProducerConfig::new("pg");
+    config.name_servers = cluster.name_servers();
+    config.send_timeout = seconds(7);
+    let producer = ProducerBuilder::from(config).connector(cluster.connector()).start().await.unwrap();
+    assert_eq!(producer.config().send_timeout, seconds(7));
+    producer.send(hello()).await.unwrap();
 }
 
 #[tokio::test]
