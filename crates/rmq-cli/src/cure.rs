@@ -32,9 +32,15 @@ impl Trouble {
                 Self::Silent
             }
             RemotingError::ConnectionLost { cause: ConnectionEnd::Frame(frame), .. } => Self::OtherServer(chain(frame)),
+            // Servers of other protocols close what they cannot read.
             RemotingError::ConnectionLost { cause, .. } => Self::OtherServer(chain(cause)),
             other => Self::Other(chain(other)),
         }
+    }
+
+    /// A server of RocketMQ that does not know the request.
+    pub(crate) fn wrong_kind(code: ResponseCode) -> Self {
+        Self::OtherServer(format!("it answered {code}"))
     }
 
     fn of_dial(error: &io::Error) -> Self {
@@ -155,8 +161,10 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 fn of_name_servers(failures: &[(Endpoint, NameServerFailure)]) -> String {
     let trouble = |failure: &NameServerFailure| match failure {
         NameServerFailure::Remoting(error) => Trouble::of(error),
-        NameServerFailure::Refused { code: ResponseCode::REQUEST_CODE_NOT_SUPPORTED, .. }
-        | NameServerFailure::Unreadable(_) => Trouble::OtherServer(chain(failure)),
+        NameServerFailure::Refused { code: code @ ResponseCode::REQUEST_CODE_NOT_SUPPORTED, .. } => {
+            Trouble::wrong_kind(*code)
+        }
+        NameServerFailure::Unreadable(_) => Trouble::OtherServer(chain(failure)),
         other => Trouble::Other(chain(other)),
     };
     name_servers(failures.iter().map(|(addr, failure)| (addr, trouble(failure))))

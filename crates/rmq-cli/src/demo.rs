@@ -47,7 +47,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         Some(_) => {
             writeln!(out, "A name server and two brokers run in this process; the name server is {name_servers}.")?
         }
-        None => writeln!(out, "The name server of {name_servers} answers.")?,
+        None => writeln!(out, "Name server {name_servers} answers.")?,
     }
     let (sent, tally, ended, took) = send_all(&producer, &args.topic).await?;
     producer.shutdown(GRACE).await;

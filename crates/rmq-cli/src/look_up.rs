@@ -56,7 +56,7 @@ impl LookUp {
                 route.map(Some).map_err(|error| Trouble::OtherServer(cure::chain(&error)))
             }
             ResponseCode::TOPIC_NOT_EXIST => Ok(None),
-            code @ ResponseCode::REQUEST_CODE_NOT_SUPPORTED => Err(Trouble::OtherServer(format!("it answered {code}"))),
+            code @ ResponseCode::REQUEST_CODE_NOT_SUPPORTED => Err(Trouble::wrong_kind(code)),
             code => Err(Trouble::Other(format!("it answered {code}: {:?}", answer.remark().unwrap_or_default()))),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Every Rust block there is found here, line by line.
 
+#![allow(clippy::print_stdout, reason = "a README shows what it prints")]
+
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
@@ -82,7 +84,7 @@ async fn many_at_once(producer: &Producer) -> Outcome {
 }
 
 async fn the_end(producer: &Producer) -> Outcome {
-    producer.send(Message::new("orders", "quick")).timeout(Duration::from_millis(500)).await?;
+    producer.send(Message::new("orders", "quick")).timeout(Duration::from_secs(1)).await?;
     producer.send_oneway(Message::new("metrics", "42")).await?;
     producer.shutdown(Duration::from_secs(5)).await;
     Ok(())

@@ -31,7 +31,6 @@ fn failure(ran: &Ran) -> (String, bool, u64) {
 
 #[test]
 fn a_failure_says_why_and_whether_the_message_may_be_stored() {
-    let quick = ["--timeout", "400ms"];
     for (fault, kind, stored) in [
         (Fault::reply(ResponseCode::SYSTEM_BUSY), "busy", false),
         (Fault::reply(ResponseCode::TOPIC_NOT_EXIST), "refused", false),
@@ -45,7 +44,7 @@ fn a_failure_says_why_and_whether_the_message_may_be_stored() {
         (Fault::garbage(&b"\x00\x00\x00\x01x"[..]), "connection_lost", true),
     ] {
         let servers = servers_that(&fault);
-        let ran = send(&servers, &quick);
+        let ran = send(&servers, if kind == "timeout" { &["--timeout", "1s"] } else { &[] });
         assert_eq!(failure(&ran), (kind.to_owned(), stored, u64::from(stored)), "{ran:#?}");
     }
 }
@@ -53,7 +52,7 @@ fn a_failure_says_why_and_whether_the_message_may_be_stored() {
 #[test]
 fn a_failed_message_that_was_tried_has_an_id_and_a_queue() {
     let servers = servers_that(&Fault::store_then_silent());
-    let lines = send(&servers, &["--timeout", "400ms"]).json_lines();
+    let lines = send(&servers, &["--timeout", "1s"]).json_lines();
     let stored = &servers.messages("orders")[0];
     assert_eq!(lines[0]["messageId"], stored.unique_id().expect("made by the client"));
     assert_eq!((&lines[0]["brokerName"], &lines[0]["queueId"]), (&(*stored.broker).into(), &stored.queue_id.into()));
