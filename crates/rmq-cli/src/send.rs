@@ -115,7 +115,7 @@ fn body(body: &Body) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Reads at most a little more than the largest message, so that a wrong file name costs no memory.
+/// Reads no more than is needed to see that it is too much, so that a wrong file name costs no memory.
 fn from_file(file: &Path) -> anyhow::Result<Vec<u8>> {
     let source: Box<dyn io::Read> = if file == Path::new("-") {
         Box::new(io::stdin())
@@ -130,13 +130,12 @@ fn from_file(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Letters and digits, the same for the same size.
 fn made_up(size: usize) -> Vec<u8> {
-    // More is refused anyway; nobody needs the memory for it.
     let size = size.min(usize::try_from(MOST_READ).unwrap_or(usize::MAX));
     LETTERS.iter().copied().cycle().take(size).collect()
 }
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-/// One byte above the largest body that a producer takes by default would do; this lets the error name a round figure.
+/// More is never read, nor made up: it is refused anyway.
 const MOST_READ: u64 = 64 << 20;
 /// Up to this many results are shown one by one.
 const LISTED: u64 = 10;
