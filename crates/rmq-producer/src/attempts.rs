@@ -94,6 +94,7 @@ pub(crate) enum Attempts {
     #[default]
     None,
     One(Attempt),
+    Many(Vec<Attempt>),
 }
 
 impl Attempts {
@@ -101,6 +102,18 @@ impl Attempts {
         match self {
             Self::None => &[],
             Self::One(attempt) => std::slice::from_ref(attempt),
+            Self::Many(attempts) => attempts,
         }
+    }
+
+    pub(crate) fn push(&mut self, attempt: Attempt) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(attempt),
+            Self::One(first) => Self::Many(vec![first, attempt]),
+            Self::Many(mut attempts) => {
+                attempts.push(attempt);
+                Self::Many(attempts)
+            }
+        };
     }
 }

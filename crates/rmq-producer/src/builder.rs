@@ -13,7 +13,9 @@ use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig};
 use crate::config::{ProducerConfig, SendHeaderVersion};
 use crate::error::StartError;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
+use crate::latency_fault::LatencyFault;
 use crate::producer::Producer;
+use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
 
 /// A producer that is not started yet.
@@ -128,6 +130,22 @@ impl ProducerBuilder {
     #[doc(alias = "setPollNameServerInterval")]
     pub fn route_refresh_interval(mut self, interval: Duration) -> Self {
         self.config.route_refresh_interval = interval;
+        self
+    }
+
+    /// Sets when a failed attempt is followed by another. Default: up to two more tries, at another broker where there is one.
+    #[doc(alias = "setRetryTimesWhenSendFailed")]
+    #[doc(alias = "setRetryTimesWhenSendAsyncFailed")]
+    pub fn retries(mut self, policy: RetryPolicy) -> Self {
+        self.config.retries = policy;
+        self
+    }
+
+    /// Keeps brokers that answer slowly, or fail, out of rotation for a while. Default: off. Brokers that went silent or cannot be
+    /// connected are set aside without it too, until a probe is answered.
+    #[doc(alias = "setSendLatencyFaultEnable")]
+    pub fn latency_fault(mut self, fault: LatencyFault) -> Self {
+        self.config.latency_fault = Some(fault);
         self
     }
 

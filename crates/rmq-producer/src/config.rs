@@ -11,6 +11,8 @@ use rmq_remoting::{HeaderEncoding, RemotingConfig};
 
 use crate::error::StartError;
 use crate::instance::NameServerList;
+use crate::latency_fault::LatencyFault;
+use crate::retry_policy::RetryPolicy;
 
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
 /// setters of `DefaultMQProducer` and `ClientConfig`.
@@ -47,6 +49,10 @@ pub struct ProducerConfig {
     pub heartbeat_interval: Duration,
     /// How often the routes of the topics in use are asked for again. Default: 30 s.
     pub route_refresh_interval: Duration,
+    /// When a failed attempt is followed by another. Default: two more tries, as in Java.
+    pub retries: RetryPolicy,
+    /// Whether brokers that answer slowly are avoided for a while. Default: no.
+    pub latency_fault: Option<LatencyFault>,
     /// Settings of the transport: limits, connections, clock, seed.
     pub remoting: RemotingConfig,
 }
@@ -82,6 +88,8 @@ impl ProducerConfig {
             check_name_servers: true,
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
+            retries: RetryPolicy::default(),
+            latency_fault: None,
             remoting: RemotingConfig::default(),
         }
     }

@@ -7,11 +7,13 @@ mod advice;
 mod attempt_error;
 mod outcome;
 mod peer_text;
+mod select_error;
 mod send_error;
 mod start_error;
 
 pub use attempt_error::AttemptError;
 pub use outcome::Outcome;
+pub use select_error::SelectError;
 pub(crate) use send_error::Failure;
 pub use send_error::{SendError, SendErrorKind};
 pub use start_error::StartError;

@@ -8,6 +8,7 @@
 //! Knows nothing of messages. Every task belongs to it and ends with it.
 
 mod broadcast;
+mod brokers;
 mod client_id;
 mod heartbeat;
 mod lifecycle;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use rmq_remoting::{Deadline, Endpoint, HeaderEncoding, InvalidEndpoint, RemotingClient};
 use rmq_route::TopicRoute;
 
+pub(crate) use brokers::Brokers;
 use heartbeat::Heartbeats;
 pub use lifecycle::ShutdownReport;
 pub(crate) use lifecycle::StartFailure;
@@ -102,6 +104,11 @@ impl ClientInstance {
         // Whatever the look-up says, it is the address that counts.
         drop(self.routes.renew(&route.topic, route.generation, deadline).await);
         self.routes.master_address(broker_name).map(|address| Endpoint::parse(&address)).transpose()
+    }
+
+    /// Returns what tasks of the producer need to reach brokers.
+    pub(crate) fn brokers(&self) -> Brokers {
+        Brokers { remoting: self.remoting.clone(), routes: Arc::clone(&self.routes), tasks: self.tasks.clone() }
     }
 
     /// Returns how many tasks it runs, those of its connections included.

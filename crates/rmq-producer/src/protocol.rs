@@ -2,11 +2,13 @@
 //!
 //! Nothing here knows a connection, a route or a retry.
 
+mod get_max_offset;
 mod get_route_info;
 mod heartbeat;
 mod send_message;
 mod unregister_client;
 
+pub(crate) use get_max_offset::GetMaxOffset;
 pub(crate) use get_route_info::GetRouteInfo;
 pub(crate) use heartbeat::HeartbeatData;
 pub(crate) use send_message::{SendMessage, SendMessageReply, SendMessageV1, SendMessageV2};

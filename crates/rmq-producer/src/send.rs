@@ -3,13 +3,18 @@
 //! ```text
 //! Producer ─ deadline ─► send ─► prepare ─► route (snapshot; network on a miss) ─► select ─► attempt ─► reply ─► result or error
 //! ```
-//! Each step calls only downward and returns a value. One deadline, made at the top, bounds all of them.
+//! Each step calls only downward and returns a value. One deadline, made at the top, bounds all of them. After a failed attempt
+//! `retry` decides whether `select` and `attempt` have another turn.
 
 mod attempt;
+mod faults;
 mod gate;
 mod prepare;
 mod reply;
+mod retry;
+mod retry_budget;
 mod select;
+mod tries;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,14 +26,29 @@ use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempt, Attempts};
 use crate::config::ProducerConfig;
-use crate::error::{Failure, SendError};
+use crate::error::{Failure, Outcome, SendError};
+use crate::fault_probe;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
-use crate::send_result::SendResult;
+use crate::retry_policy::RetryPolicy;
+use crate::send_result::{SendResult, SendStatus};
+use faults::Faults;
 use gate::{Gate, Inside};
 use prepare::Prepared;
+use retry::Next;
+use retry_budget::RetryBudget;
+pub(crate) use select::Aim;
 use select::{Cursors, Target};
+use tries::Tries;
+
+/// What a caller may say about one send.
+#[derive(Clone, Default)]
+pub(crate) struct SendOptions {
+    pub(crate) aim: Aim,
+    /// Instead of the producer's.
+    pub(crate) retries: Option<RetryPolicy>,
+}
 
 /// What all handles of one producer share.
 pub(crate) struct Sender {
@@ -39,6 +59,8 @@ pub(crate) struct Sender {
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
     cursors: Cursors,
+    faults: Faults,
+    budget: RetryBudget,
     gate: Gate,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
@@ -52,29 +74,77 @@ impl Sender {
         let limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
-        Self { config, producer_group, instance, ids, limits, cursors, gate: Gate::new(), unfinished, report }
+        let faults = Faults::new(config.latency_fault.as_ref());
+        let brokers = instance.brokers();
+        let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
+        brokers.spawn(probes);
+        let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
+        let gate = Gate::new();
+        Self { config, producer_group, instance, ids, limits, cursors, faults, budget, gate, unfinished, report }
     }
 
-    pub(crate) async fn send(&self, message: Message, deadline: Deadline) -> Result<SendResult, SendError> {
-        let Aimed { _inside, started, prepared, route, target } = self.aim(message, deadline).await?;
-        let (attempt, stored) = self.attempt(&prepared, &route, target, deadline).await;
-        match stored {
-            Some(stored) => Ok(prepared.stored(stored, Attempts::One(attempt), started)),
-            None => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
+    pub(crate) async fn send(
+        &self,
+        message: Message,
+        options: &SendOptions,
+        deadline: Deadline,
+    ) -> Result<SendResult, SendError> {
+        let Ready { _inside, started, prepared, mut route, fixed } = self.ready(message, options, deadline).await?;
+        let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
+        let mut tries = Tries::new(policy.tries());
+        let mut degraded = None;
+        loop {
+            let target = fixed.clone().or_else(|| self.select(&route, tries.last_broker()));
+            let Some(target) = target else { return Err(prepared.without_queue(tries.into_attempts(), started)) };
+            let budget = retry::attempt_deadline(deadline, tries.left(), policy);
+            let (attempt, stored) = self.attempt(&prepared, &route, target, budget).await;
+            self.faults.record(&attempt);
+            let again = match stored {
+                Some(stored) if stored.status == SendStatus::SendOk || !policy.is_after_degraded() => {
+                    self.budget.refill();
+                    return Ok(prepared.stored(stored, tries.with(attempt), started));
+                }
+                Some(stored) => {
+                    degraded = Some(stored);
+                    tries.spend(attempt)
+                }
+                None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
+            };
+            if !again || deadline.is_expired() {
+                break;
+            }
+            // A route that was refreshed meanwhile is the better one to choose from.
+            if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
+                route = fresh;
+            }
+        }
+        let attempts = tries.into_attempts();
+        match degraded {
+            Some(stored) => Ok(prepared.stored(stored, attempts, started)),
+            None => Err(prepared.failed(Failure::Attempt, attempts, started)),
         }
     }
 
-    pub(crate) async fn send_oneway(&self, message: Message, deadline: Deadline) -> Result<(), SendError> {
-        let Aimed { _inside, started, prepared, route, target } = self.aim(message, deadline).await?;
+    pub(crate) async fn send_oneway(
+        &self,
+        message: Message,
+        options: &SendOptions,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        let Ready { _inside, started, prepared, route, fixed } = self.ready(message, options, deadline).await?;
+        let Some(target) = fixed.or_else(|| self.select(&route, None)) else {
+            return Err(prepared.without_queue(Attempts::None, started));
+        };
         let attempt = self.attempt_oneway(&prepared, &route, target, deadline).await;
+        self.faults.record_oneway(&attempt);
         match attempt.error() {
             None => Ok(()),
             Some(_) => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
         }
     }
 
-    /// What every send does before its first attempt: begins, checks the message, finds route and queue.
-    async fn aim(&self, message: Message, deadline: Deadline) -> Result<Aimed<'_>, SendError> {
+    /// What every send does before its first attempt: begins, checks the message, finds the route, settles the queue if the caller chose it.
+    async fn ready(&self, message: Message, options: &SendOptions, deadline: Deadline) -> Result<Ready<'_>, SendError> {
         let started = Instant::now();
         let Some(inside) = self.gate.enter() else { return Err(refused(message, Failure::Closed, started)) };
         if let Err(error) = message.validate(&self.limits) {
@@ -85,10 +155,58 @@ impl Sender {
             Ok(route) => route,
             Err(error) => return Err(prepared.failed(Failure::Route(error), Attempts::None, started)),
         };
-        match self.select(&route) {
-            Some(target) => Ok(Aimed { _inside: inside, started, prepared, route, target }),
-            None => Err(prepared.without_queue(started)),
+        match Self::fixed(&options.aim, prepared.message(), &route) {
+            Ok(fixed) => Ok(Ready { _inside: inside, started, prepared, route, fixed }),
+            Err(error) => Err(prepared.failed(Failure::Select(error), Attempts::None, started)),
         }
+    }
+
+    /// Decides whether another try follows a failed attempt, and waits where it has to come later.
+    async fn again(
+        &self,
+        tries: &mut Tries,
+        attempt: Attempt,
+        route: &TopicRoute,
+        policy: &RetryPolicy,
+        is_fixed: bool,
+        deadline: Deadline,
+    ) -> bool {
+        let next = attempt.error().map_or(Next::Stop, |error| retry::after(error, policy));
+        let not_sent = attempt.outcome() == Some(Outcome::NotSent);
+        let may_move = !is_fixed && route.data.queue_datas.len() > 1;
+        let suspected = self.faults.suspects().contains(attempt.broker_name());
+        let pause = match next {
+            Next::Stop => {
+                tries.spend(attempt);
+                return false;
+            }
+            Next::PassOver(wait) => {
+                let brokers = if may_move { route.data.queue_datas.len() } else { 1 };
+                match tries.pass_over(attempt, wait, brokers) {
+                    Some(pause) if pause >= deadline.remaining() => return false,
+                    Some(pause) => pause,
+                    None => Duration::ZERO,
+                }
+            }
+            Next::Again | Next::AgainAfterPause => {
+                // Moving to another broker is free where nothing was sent, and away from one that is set aside.
+                let free = may_move && (not_sent || suspected);
+                if !tries.spend(attempt) || !(free || self.budget.take()) {
+                    return false;
+                }
+                if next == Next::Again {
+                    Duration::ZERO
+                } else {
+                    let longest = retry::busy_pause(tries.busy()).min(deadline.remaining() / 2);
+                    let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+                    Duration::from_nanos(self.instance.remoting().random().below(nanos))
+                }
+            }
+        };
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        true
     }
 
     pub(crate) async fn queues(&self, topic: &Arc<str>, deadline: Deadline) -> Result<Vec<MessageQueue>, RouteError> {
@@ -131,14 +249,15 @@ impl Sender {
     }
 }
 
-/// A send that knows where to go.
-struct Aimed<'a> {
+/// A send that can begin its first attempt.
+struct Ready<'a> {
     /// Counts among the sends in flight until it is dropped.
     _inside: Inside<'a>,
     started: Instant,
     prepared: Prepared,
     route: Arc<TopicRoute>,
-    target: Target,
+    /// The queue of all attempts, where the caller chose it.
+    fixed: Option<Target>,
 }
 
 /// The error of a send that did not come as far as to prepare its message.

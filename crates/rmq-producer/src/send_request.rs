@@ -4,33 +4,55 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rmq_message::Message;
+use rmq_message::{Message, MessageQueue};
 use rmq_remoting::{BoxFuture, Deadline};
 
 use crate::error::SendError;
-use crate::send::Sender;
+use crate::retry_policy::RetryPolicy;
+use crate::selector::QueueSelector;
+use crate::send::{Aim, SendOptions, Sender};
 use crate::send_result::SendResult;
 
 /// A send that begins when it is awaited. Made by [`Producer::send`](crate::Producer::send).
 #[must_use = "nothing is sent until it is awaited"]
-#[derive(Debug)]
 pub struct SendRequest<'p> {
     sender: &'p Sender,
     message: Message,
+    options: SendOptions,
     timeout: Duration,
 }
 
 impl<'p> SendRequest<'p> {
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
-        Self { timeout: sender.config().send_timeout, sender, message }
+        Self { timeout: sender.config().send_timeout, sender, message, options: SendOptions::default() }
     }
 
     /// Bounds this send, all in all. Default: the producer's `send_timeout`.
     pub fn timeout(mut self, total: Duration) -> Self {
         self.timeout = total;
+        self
+    }
+
+    /// Tries again by this policy instead of the producer's.
+    pub fn retries(mut self, policy: RetryPolicy) -> Self {
+        self.options.retries = Some(policy);
+        self
+    }
+
+    /// Sends to this queue and no other; further tries go to it too. Java: `send(Message, MessageQueue)`, which tries once.
+    pub fn to(mut self, queue: MessageQueue) -> Self {
+        self.options.aim = Aim::Queue(queue);
+        self
+    }
+
+    /// Lets `selector` choose the queue, once for all tries: see [`selector`](crate::selector) for those that users of Java know.
+    #[doc(alias = "MessageQueueSelector")]
+    pub fn select(mut self, selector: impl QueueSelector) -> Self {
+        self.options.aim = Aim::Selector(Arc::new(selector));
         self
     }
 }
@@ -40,8 +62,8 @@ impl<'p> IntoFuture for SendRequest<'p> {
     type IntoFuture = SendFuture<'p>;
 
     fn into_future(self) -> SendFuture<'p> {
-        let Self { sender, message, timeout } = self;
-        SendFuture { sending: Box::pin(async move { sender.send(message, Deadline::after(timeout)).await }) }
+        let Self { sender, message, options, timeout } = self;
+        SendFuture { sending: Box::pin(async move { sender.send(message, &options, Deadline::after(timeout)).await }) }
     }
 }
 
@@ -61,21 +83,34 @@ impl Future for SendFuture<'_> {
 
 /// A oneway send that begins when it is awaited. Made by [`Producer::send_oneway`](crate::Producer::send_oneway).
 #[must_use = "nothing is sent until it is awaited"]
-#[derive(Debug)]
 pub struct OnewayRequest<'p> {
     sender: &'p Sender,
     message: Message,
+    options: SendOptions,
     timeout: Duration,
 }
 
 impl<'p> OnewayRequest<'p> {
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
-        Self { timeout: sender.config().send_timeout, sender, message }
+        Self { timeout: sender.config().send_timeout, sender, message, options: SendOptions::default() }
     }
 
     /// Bounds this send until its frame is written. Default: the producer's `send_timeout`.
     pub fn timeout(mut self, total: Duration) -> Self {
         self.timeout = total;
+        self
+    }
+
+    /// Sends to this queue and no other. Java: `sendOneway(Message, MessageQueue)`.
+    pub fn to(mut self, queue: MessageQueue) -> Self {
+        self.options.aim = Aim::Queue(queue);
+        self
+    }
+
+    /// Lets `selector` choose the queue: see [`selector`](crate::selector) for those that users of Java know.
+    #[doc(alias = "MessageQueueSelector")]
+    pub fn select(mut self, selector: impl QueueSelector) -> Self {
+        self.options.aim = Aim::Selector(Arc::new(selector));
         self
     }
 }
@@ -85,8 +120,10 @@ impl<'p> IntoFuture for OnewayRequest<'p> {
     type IntoFuture = OnewayFuture<'p>;
 
     fn into_future(self) -> OnewayFuture<'p> {
-        let Self { sender, message, timeout } = self;
-        OnewayFuture { sending: Box::pin(async move { sender.send_oneway(message, Deadline::after(timeout)).await }) }
+        let Self { sender, message, options, timeout } = self;
+        OnewayFuture {
+            sending: Box::pin(async move { sender.send_oneway(message, &options, Deadline::after(timeout)).await }),
+        }
     }
 }
 
@@ -113,5 +150,23 @@ impl std::fmt::Debug for SendFuture<'_> {
 impl std::fmt::Debug for OnewayFuture<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OnewayFuture").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SendRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SendRequest")
+            .field("message", &self.message)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for OnewayRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OnewayRequest")
+            .field("message", &self.message)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

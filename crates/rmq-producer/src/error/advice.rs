@@ -36,6 +36,7 @@ pub(super) fn write_fact(
         SendErrorKind::InvalidMessage
         | SendErrorKind::NoRoute
         | SendErrorKind::NoWritableQueue
+        | SendErrorKind::InvalidQueue
         | SendErrorKind::NameServers => f.write_str(fact_without_broker(kind)),
     }
 }
@@ -68,6 +69,7 @@ pub(super) fn for_kind(kind: SendErrorKind, code: Option<i32>) -> &'static str {
         SendErrorKind::Busy => "send it again later, and check the broker's load and disk",
         SendErrorKind::BrokerFailed => "the remark says what went wrong; the broker's log says more",
         SendErrorKind::UnreadableAnswer => "check what answers at this address: no known broker writes such a header",
+        SendErrorKind::InvalidQueue => "name a queue of the topic (publish_queues lists them), or correct the selector",
         SendErrorKind::Hook => "the hook says why",
         SendErrorKind::Encode => "shorten the message or its properties, or raise the frame limits",
         SendErrorKind::Closed => "start a new producer",
@@ -98,6 +100,7 @@ fn for_refusal(code: Option<ResponseCode>) -> &'static str {
 fn fact_without_broker(kind: SendErrorKind) -> &'static str {
     match kind {
         SendErrorKind::InvalidMessage => "the message is not valid",
+        SendErrorKind::InvalidQueue => "no queue was chosen",
         SendErrorKind::NoRoute => "the topic has no route",
         SendErrorKind::NoWritableQueue => "the topic has no queue that can be written to",
         SendErrorKind::NameServers => "no name server gave the topic's route",

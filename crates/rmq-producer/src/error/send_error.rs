@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rmq_message::{Message, MessageError};
 
-use super::{AttemptError, Outcome, advice};
+use super::{AttemptError, Outcome, SelectError, advice};
 use crate::attempts::{Attempt, Attempts};
 use crate::instance::RouteError;
 
@@ -36,6 +36,8 @@ pub(crate) enum Failure {
     Message(MessageError),
     /// There is no queue to send it to.
     Route(RouteError),
+    /// The queue that the caller named or chose cannot be used.
+    Select(SelectError),
     /// The producer is shut down.
     Closed,
     /// The last attempt failed; it is the last of the attempts.
@@ -74,6 +76,8 @@ pub enum SendErrorKind {
     BrokerFailed,
     /// The broker answered that the message is stored, with a header that cannot be read.
     UnreadableAnswer,
+    /// The queue given, or the selector's choice, cannot be used. Nothing was sent.
+    InvalidQueue,
     /// A hook stopped the request. Nothing was sent.
     Hook,
     /// The request makes no legal frame. Nothing was sent.
@@ -101,6 +105,7 @@ impl SendErrorKind {
             Self::Busy => "busy",
             Self::BrokerFailed => "broker_failed",
             Self::UnreadableAnswer => "unreadable_answer",
+            Self::InvalidQueue => "invalid_queue",
             Self::Hook => "hook",
             Self::Encode => "encode",
             Self::Closed => "closed",
@@ -123,6 +128,7 @@ impl SendErrorKind {
             | Self::NoRoute
             | Self::Refused
             | Self::UnreadableAnswer
+            | Self::InvalidQueue
             | Self::Hook
             | Self::Encode
             | Self::Closed => false,
@@ -145,6 +151,7 @@ impl SendErrorKind {
             | Self::Busy
             | Self::BrokerFailed
             | Self::UnreadableAnswer
+            | Self::InvalidQueue
             | Self::Hook
             | Self::Encode
             | Self::Closed => None,
@@ -175,6 +182,7 @@ impl SendError {
         match &self.inner.failure {
             Failure::Message(_) => SendErrorKind::InvalidMessage,
             Failure::Route(error) => error.kind(),
+            Failure::Select(_) => SendErrorKind::InvalidQueue,
             Failure::Closed => SendErrorKind::Closed,
             Failure::Attempt => self.last().map_or(SendErrorKind::Closed, AttemptError::kind),
         }
@@ -261,6 +269,9 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sending to topic {:?} failed: ", self.topic())?;
         advice::write_fact(f, self.kind(), self.code(), self.attempts().last())?;
+        if self.attempts().len() > 1 {
+            write!(f, ", the last of {} attempts", self.attempts().len())?;
+        }
         write!(f, "; {}; {}", self.outcome(), advice::for_kind(self.kind(), self.code()))
     }
 }
@@ -283,6 +294,7 @@ impl Error for SendError {
         match &self.inner.failure {
             Failure::Message(error) => Some(error),
             Failure::Route(error) => Some(error),
+            Failure::Select(error) => Some(error),
             Failure::Closed => None,
             Failure::Attempt => self.last().map(|error| error as &(dyn Error + 'static)),
         }

@@ -80,6 +80,11 @@ impl Routes {
         self.table.master_address(broker_name)
     }
 
+    /// Returns any topic in use.
+    pub(super) fn any_topic(&self) -> Option<Arc<str>> {
+        self.table.topics().into_iter().min()
+    }
+
     /// Returns name and address of every known master.
     pub(super) fn masters(&self) -> Vec<(Arc<str>, Arc<str>)> {
         self.table.master_addresses()

@@ -44,6 +44,10 @@ impl Sender {
 }
 
 impl Prepared {
+    pub(super) fn message(&self) -> &Message {
+        &self.message
+    }
+
     pub(super) fn topic(&self) -> &Arc<str> {
         self.message.topic_shared()
     }
@@ -80,8 +84,8 @@ impl Prepared {
     }
 
     /// Ends a send whose route has no queue that can be sent to.
-    pub(super) fn without_queue(self, started: Instant) -> SendError {
+    pub(super) fn without_queue(self, attempts: Attempts, started: Instant) -> SendError {
         let topic = Arc::clone(self.topic());
-        self.failed(Failure::Route(RouteError::NoWritableQueue { topic }), Attempts::None, started)
+        self.failed(Failure::Route(RouteError::NoWritableQueue { topic }), attempts, started)
     }
 }

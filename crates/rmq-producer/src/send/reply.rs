@@ -45,7 +45,7 @@ fn status(code: ResponseCode) -> Option<SendStatus> {
 }
 
 /// What a refusal says of the message.
-fn classify(code: ResponseCode, remark: &str) -> Outcome {
+pub(super) fn classify(code: ResponseCode, remark: &str) -> Outcome {
     match code {
         ResponseCode::SYSTEM_BUSY
         | ResponseCode::SERVICE_NOT_AVAILABLE
@@ -67,6 +67,15 @@ fn classify(code: ResponseCode, remark: &str) -> Outcome {
         | ResponseCode::POLICY_NOT_EXIST => Outcome::Rejected,
         ResponseCode::SYSTEM_ERROR => by_remark(remark),
         _ => Outcome::MaybeStored,
+    }
+}
+
+/// Tells whether the broker refused who is asking: no other try, here or elsewhere, will end better.
+pub(super) fn is_authentication_refused(code: ResponseCode, remark: &str) -> bool {
+    match code {
+        ResponseCode::SYSTEM_ERROR => remark.starts_with(ACL_REMARK),
+        ResponseCode::NO_PERMISSION => AUTHENTICATION_REMARKS.iter().any(|part| remark.contains(part)),
+        _ => false,
     }
 }
 
@@ -92,12 +101,19 @@ const BUSY_REMARKS: &[&str] = &[
     "broker unable to service, until ",    // its start time is not reached (SendMessageProcessor#preSend)
 ];
 
+/// 4.9 (`PlainPermissionManager`), under SYSTEM_ERROR.
+const ACL_REMARK: &str = "org.apache.rocketmq.acl.common.AclException";
+
+/// 5.3 and later, under NO_PERMISSION (module `auth`).
+const AUTHENTICATION_REMARKS: &[&str] =
+    &["check signature failed", "username cannot be null", " is not found", "has no permission to access"];
+
 /// Remarks of a broker that refused before it stored.
 const REFUSAL_REMARKS: &[&str] = &[
-    "org.apache.rocketmq.acl.common.AclException", // 4.9 (PlainPermissionManager)
-    "request queueId[",                            // 4.9, 29 since 5.3.2 (AbstractSendMessageProcessor#msgCheck)
-    "The specified topic",                         // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
-    "accurate timer message is not enabled",       // 5.x
+    ACL_REMARK,
+    "request queueId[",    // 4.9, 29 since 5.3.2 (AbstractSendMessageProcessor#msgCheck)
+    "The specified topic", // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
+    "accurate timer message is not enabled", // 5.x
 ];
 
 #[cfg(test)]

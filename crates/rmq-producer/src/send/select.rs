@@ -1,4 +1,4 @@
-//! Route → queue: round robin over the queues that can be written to.
+//! Route → queue: the one the caller names, or round robin past brokers to avoid.
 //!
 //! One cursor per topic and producer, so that one topic's traffic does not upset the turn of another; each starts at a random place, so
 //! that producers started together do not all begin with the same queue.
@@ -7,11 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use rmq_message::MessageQueue;
+use rmq_fault::{Candidates, Choice};
+use rmq_message::{Message, MessageQueue};
 use rmq_remoting::Random;
 use rmq_route::{QueueCursor, TopicRoute};
 
 use super::Sender;
+use super::faults::Faults;
+use crate::error::SelectError;
+use crate::selector::QueueSelector;
 
 /// A queue, and the broker that a message for it goes to. They differ in name for the logical queues of static topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +24,48 @@ pub(super) struct Target {
     pub(super) broker_name: Arc<str>,
 }
 
+/// Where a send shall go.
+#[derive(Clone, Default)]
+pub(crate) enum Aim {
+    /// Wherever it is its turn.
+    #[default]
+    Any,
+    /// To this queue, and no other.
+    Queue(MessageQueue),
+    /// To the queue that this selector chooses, once for all attempts.
+    Selector(Arc<dyn QueueSelector>),
+}
+
 pub(super) struct Cursors {
     by_topic: RwLock<HashMap<Arc<str>, QueueCursor>>,
     random: Arc<Random>,
 }
 
 impl Sender {
-    /// Takes the next queue whose turn it is; `None` when no queue has a broker.
-    pub(super) fn select(&self, route: &TopicRoute) -> Option<Target> {
-        self.cursors.next(route)
+    /// Chooses the queue of the next attempt, away from `last_broker` where the caller left the choice.
+    pub(super) fn select(&self, route: &TopicRoute, last_broker: Option<&str>) -> Option<Target> {
+        self.cursors.next(route, &self.faults, last_broker)
+    }
+
+    /// Settles the queue once for all attempts, where the caller chose it. `None`: the choice is ours.
+    pub(super) fn fixed(aim: &Aim, message: &Message, route: &TopicRoute) -> Result<Option<Target>, SelectError> {
+        let queue = match aim {
+            Aim::Any => return Ok(None),
+            Aim::Queue(queue) if **queue.topic() != *message.topic() => {
+                return Err(SelectError::OtherTopic { queue: queue.clone() });
+            }
+            Aim::Queue(queue) => queue.clone(),
+            Aim::Selector(selector) => {
+                let queues = route.publish.queues();
+                let choose = std::panic::AssertUnwindSafe(|| selector(queues, message));
+                let position = std::panic::catch_unwind(choose).map_err(|_| SelectError::Panicked)?;
+                let chosen = queues.get(position);
+                chosen.ok_or(SelectError::OutOfRange { position, queues: queues.len() })?.clone()
+            }
+        };
+        // A queue of a static topic names no broker of its own; any other one does.
+        let broker_name = route.publish.broker_of(&queue).unwrap_or_else(|| queue.broker_name());
+        Ok(Some(Target { broker_name: Arc::clone(broker_name), queue }))
     }
 }
 
@@ -37,24 +74,42 @@ impl Cursors {
         Self { by_topic: RwLock::default(), random }
     }
 
-    fn next(&self, route: &TopicRoute) -> Option<Target> {
+    fn next(&self, route: &TopicRoute, faults: &Faults, last_broker: Option<&str>) -> Option<Target> {
+        let queues = route.publish.queues();
+        let broker = |at: usize| route.publish.broker_of(&queues[at]).map_or("", |name| &**name);
+        let write_queues = |name: &str| {
+            let mine = queues.iter().filter(|queue| &**queue.broker_name() == name).count();
+            u32::try_from(mine).unwrap_or(u32::MAX)
+        };
+        let candidates = Candidates { len: queues.len(), broker: &broker, write_queues: &write_queues, last_broker };
+        let mut next = || self.advance(&route.topic);
         // Only a static topic has queues without a broker; those are passed over.
-        (0..route.publish.queues().len()).find_map(|_| {
-            let queue = route.publish.at(self.advance(&route.topic))?;
-            let broker_name = Arc::clone(route.publish.broker_of(queue)?);
-            Some(Target { queue: queue.clone(), broker_name })
+        (0..queues.len()).find_map(|_| {
+            let queue = match faults.select(&candidates, &mut next)? {
+                Choice::Position(at) => queues.get(at)?.clone(),
+                Choice::OnBroker { broker, queue_id } => {
+                    MessageQueue::new(Arc::clone(&route.topic), broker, i32::try_from(queue_id).ok()?)
+                }
+                _ => return None,
+            };
+            let broker_name = Arc::clone(route.publish.broker_of(&queue)?);
+            Some(Target { queue, broker_name })
         })
     }
 
-    fn advance(&self, topic: &Arc<str>) -> usize {
+    fn advance(&self, topic: &Arc<str>) -> u32 {
+        let fold = |position: usize| u32::try_from(position & POSITIVE).unwrap_or(0);
         if let Some(cursor) = self.by_topic.read().get(topic) {
-            return cursor.advance();
+            return fold(cursor.advance());
         }
         let start = usize::try_from(self.random.next_u64() >> 33).unwrap_or(0);
         let mut by_topic = self.by_topic.write();
-        by_topic.entry(Arc::clone(topic)).or_insert_with(|| QueueCursor::starting_at(start)).advance()
+        fold(by_topic.entry(Arc::clone(topic)).or_insert_with(|| QueueCursor::starting_at(start)).advance())
     }
 }
+
+/// As many positions as Java has; a list is never that long.
+const POSITIVE: usize = 0x7fff_ffff;
 
 #[cfg(test)]
 mod tests {
@@ -78,7 +133,7 @@ mod tests {
     }
 
     fn turns(cursors: &Cursors, route: &TopicRoute, count: usize) -> Vec<String> {
-        (0..count).map(|_| cursors.next(route).expect("a queue").queue.to_string()).collect()
+        (0..count).map(|_| cursors.next(route, &Faults::new(None), None).expect("a queue").queue.to_string()).collect()
     }
 
     #[test]
@@ -110,6 +165,6 @@ mod tests {
 
     #[test]
     fn a_route_without_queues_gives_none() {
-        assert_eq!(cursors(1).next(&route("t", &[])), None);
+        assert_eq!(cursors(1).next(&route("t", &[]), &Faults::new(None), None), None);
     }
 }

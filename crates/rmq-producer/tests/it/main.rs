@@ -3,9 +3,12 @@
 mod cancel;
 mod connection;
 mod error_text;
+mod fault;
 mod heartbeat;
 mod name_servers;
 mod oneway;
+mod queue_choice;
+mod retry;
 mod routes;
 mod send;
 mod send_and_sync;

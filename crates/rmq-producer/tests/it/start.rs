@@ -37,7 +37,7 @@ async fn a_start_asks_one_name_server_and_no_broker() {
     let producer = producer(&cluster).await;
     assert_eq!(cluster.name_server().request_count(RequestCode::GET_ROUTEINFO_BY_TOPIC), 1);
     assert!(cluster.brokers().iter().all(|broker| broker.lines().is_empty()));
-    assert_eq!(producer.tasks(), 3, "routes, heartbeats, one connection");
+    assert_eq!(producer.tasks(), 4, "routes, heartbeats, probes, one connection");
     assert_eq!((producer.group(), producer.in_flight()), ("pg", 0));
 }
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use rmq_producer::{Message, Producer, ProducerBuilder, SendError, SendErrorKind, SendResult};
+use rmq_producer::{Message, Producer, ProducerBuilder, RetryPolicy, SendError, SendErrorKind, SendResult};
 use rmq_testkit::{Fault, RequestCode, TestCluster, TestClusterBuilder};
 
 /// Two brokers with four queues each of `orders`.
@@ -22,8 +22,13 @@ pub(crate) async fn start(cluster: TestClusterBuilder) -> TestCluster {
     cluster.start().await.expect("a cluster in memory always starts")
 }
 
-/// A builder that reaches the cluster.
+/// A builder that reaches the cluster. One try a send, so that each test sees the one it is about.
 pub(crate) fn builder(cluster: &TestCluster) -> ProducerBuilder {
+    with_defaults(cluster).retries(RetryPolicy::none())
+}
+
+/// A builder that reaches the cluster, with the retries that users get.
+pub(crate) fn with_defaults(cluster: &TestCluster) -> ProducerBuilder {
     Producer::builder("pg")
         .name_servers(cluster.name_servers())
         .connector(cluster.connector())
@@ -78,4 +83,8 @@ pub(crate) const fn seconds(n: u64) -> Duration {
 /// Lets everything that can run now run, without the clock moving much.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+pub(crate) const fn milliseconds(n: u64) -> Duration {
+    Duration::from_millis(n)
 }
