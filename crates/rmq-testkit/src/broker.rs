@@ -12,7 +12,9 @@ mod offset_verbs;
 mod pull;
 mod query;
 mod queue_locks;
+mod schedule;
 mod send;
+mod send_back;
 mod subscription;
 mod topic_verbs;
 pub(crate) mod topics;
@@ -30,6 +32,7 @@ pub(crate) use self::consumer_offsets::ConsumerOffsets;
 pub(crate) use self::core::{BrokerCore, Presence, Settings};
 pub(crate) use self::housekeeping::keep_house;
 pub(crate) use self::queue_locks::QueueLocks;
+pub(crate) use self::schedule::{Schedule, deliver_delayed};
 pub(crate) use self::topics::{TopicConfig, TopicTable};
 use crate::network::{Dialing, Line, LineFault};
 use crate::recorder::RecordedRequest;
@@ -126,6 +129,11 @@ impl Broker {
     /// Every message of `topic` that this broker stored, oldest first.
     pub fn messages(&self, topic: &str) -> Vec<StoredCopy> {
         self.server.verbs.store.of_topic(topic).iter().map(|message| StoredCopy::clone(message)).collect()
+    }
+
+    /// How many messages of `topic` this broker has.
+    pub fn message_count(&self, topic: &str) -> usize {
+        self.server.verbs.store.count(topic)
     }
 
     /// Every message that this broker stored, oldest first.

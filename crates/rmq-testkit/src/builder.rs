@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::broker::{
-    Broker, BrokerCore, ClientTable, ConsumerOffsets, Presence, QueueLocks, Settings, TopicConfig, TopicTable,
-    keep_house,
+    Broker, BrokerCore, ClientTable, ConsumerOffsets, Presence, QueueLocks, Schedule, Settings, TopicConfig,
+    TopicTable, deliver_delayed, keep_house,
 };
 use crate::clock::ClusterClock;
 use crate::cluster::TestCluster;
@@ -238,6 +238,7 @@ impl TestClusterBuilder {
             });
             let house = keep_house(Arc::clone(&core), Arc::clone(&lines), self.client_expiry);
             tasks.spawn(cancel.clone().run_until_cancelled_owned(house));
+            tasks.spawn(cancel.clone().run_until_cancelled_owned(deliver_delayed(Arc::clone(&core))));
             let server = self.serve(name, core, door, lines, clock, self.seed_of(index, 2))?;
             brokers.push(Broker {
                 server: Arc::new(server),
@@ -298,6 +299,7 @@ impl TestClusterBuilder {
             clients: ClientTable::default(),
             consumer_offsets: ConsumerOffsets::default(),
             queue_locks: QueueLocks::default(),
+            schedule: Schedule::default(),
             settings: Mutex::new(self.settings),
             random: Random::new(self.seed_of(index, 5)),
             presence: Presence::default(),

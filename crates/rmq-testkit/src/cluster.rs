@@ -112,6 +112,11 @@ impl TestCluster {
         messages
     }
 
+    /// How many messages of `topic` all brokers have.
+    pub fn message_count(&self, topic: &str) -> usize {
+        self.brokers.iter().map(|broker| broker.message_count(topic)).sum()
+    }
+
     /// Waits until at least `count` messages of `topic` are stored, at most for `patience`; returns what is there then.
     ///
     /// # Cancel safety
@@ -122,17 +127,16 @@ impl TestCluster {
             let mut arrival = std::pin::pin!(self.arrivals.arrived().notified());
             // Enabled before looking, so that nothing slips in between.
             arrival.as_mut().enable();
-            let stored = self.messages(topic);
-            let late = match deadline {
-                _ if stored.len() >= count => true,
+            let done = match deadline {
+                _ if self.message_count(topic) >= count => true,
                 Some(deadline) => tokio::time::timeout_at(deadline, arrival).await.is_err(),
                 None => {
                     arrival.await;
                     false
                 }
             };
-            if late {
-                return stored;
+            if done {
+                return self.messages(topic);
             }
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `name 0x01 value 0x02`, nothing escaped. Written apart from the client's own code, so that both must be right to agree.
 
+use std::collections::HashMap;
+
 /// Properties in the order of their first appearance; names are unique.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PropertyText {
@@ -12,19 +14,22 @@ impl PropertyText {
     /// Reads the text form (`MessageDecoder#string2messageProperties`): segments under 3 characters, without a separator, name or value
     /// are skipped, a later value wins.
     pub(crate) fn parse(text: &str) -> Self {
-        let mut properties = Self::default();
-        for segment in text.split('\u{2}') {
-            if segment.encode_utf16().count() < 3 {
-                continue;
-            }
-            if let Some((name, value)) = segment.split_once('\u{1}')
-                && !name.is_empty()
-                && !value.is_empty()
-            {
-                properties.set(name, value);
+        let mut entries: Vec<(String, String)> = Vec::new();
+        // Text from the network may hold thousands of names; looking each up among the others would take seconds.
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for segment in text.split('\u{2}').filter(|segment| segment.encode_utf16().count() >= 3) {
+            match segment.split_once('\u{1}') {
+                Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+                    let place = *places.entry(name).or_insert(entries.len());
+                    match entries.get_mut(place) {
+                        Some((_, old)) => value.clone_into(old),
+                        None => entries.push((name.to_owned(), value.to_owned())),
+                    }
+                }
+                _ => {}
             }
         }
-        properties
+        Self { entries }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {

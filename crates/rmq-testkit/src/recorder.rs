@@ -63,6 +63,11 @@ impl Recorder {
         Self { server, keep, book: Mutex::default() }
     }
 
+    /// Name of the server.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     pub(crate) fn record(&self, at: Duration, peer: &str, connection: u64, command: &RemotingCommand) {
         let mut book = self.book.lock();
         *book.counts.entry(command.request_code()).or_default() += 1;

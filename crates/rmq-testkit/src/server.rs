@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use rmq_remoting::{
     BoxFuture, ConnectionContext, Processor, RemotingCommand, RemotingConfig, RemotingServer, ResponseCode,
 };
+use tracing::{debug, trace};
 
 pub(crate) use controls::controls;
 
@@ -147,6 +148,8 @@ impl<V: Verbs> Processor for Front<V> {
         if life.is_cancelled() {
             return Box::pin(ready(None));
         }
+        let (code, opaque) = (request.request_code(), request.opaque());
+        trace!(server = %self.recorder.server(), addr = context.peer(), %code, opaque, "request");
         self.recorder.record(self.clock.elapsed(), context.peer(), context.id(), &request);
         let caller = Caller {
             context: context.clone(),
@@ -160,6 +163,7 @@ impl<V: Verbs> Processor for Front<V> {
                 Outcome::Later(work) => Box::pin(life.run_until_cancelled_owned(work)),
             };
         };
+        debug!(server = %self.recorder.server(), addr = context.peer(), %code, opaque, ?fault, "fault");
         let executed = (fault.execution == Execution::AtOnce).then(|| self.verbs.execute(&caller, &request));
         let playing = playing::Playing {
             fault,

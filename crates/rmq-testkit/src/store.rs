@@ -96,6 +96,7 @@ impl Store {
         queue.arrived.notify_waiters();
         shelves.next_physical = shelves.next_physical.saturating_add(i64::try_from(size).unwrap_or(i64::MAX));
         shelves.bytes += size;
+        *shelves.counts.entry(Arc::clone(&copy.topic)).or_default() += 1;
         shelves.log.push_back(Arc::clone(&copy));
         shelves.drop_oldest(self.limit_bytes);
         self.arrivals.arrived.notify_waiters();
@@ -146,6 +147,11 @@ impl Store {
         self.shelves.lock().log.iter().filter(|message| &*message.topic == topic).cloned().collect()
     }
 
+    /// How many messages of `topic` there are.
+    pub(crate) fn count(&self, topic: &str) -> usize {
+        self.shelves.lock().counts.get(topic).copied().unwrap_or(0)
+    }
+
     /// Every message, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<StoredCopy>> {
         self.shelves.lock().log.iter().cloned().collect()
@@ -173,6 +179,8 @@ struct Shelves {
     log: VecDeque<Arc<StoredCopy>>,
     bytes: usize,
     next_physical: i64,
+    /// How many messages of the log each topic has.
+    counts: HashMap<Arc<str>, usize>,
     topics: HashMap<Arc<str>, HashMap<i32, Queue>>,
 }
 
@@ -187,11 +195,13 @@ impl Shelves {
         while self.bytes > limit && self.log.len() > 1 {
             let Some(oldest) = self.log.pop_front() else { return };
             self.bytes -= stored_layout::size(&oldest);
+            if let Some(count) = self.counts.get_mut(&oldest.topic) {
+                *count -= 1;
+            }
             let queue = self.topics.get_mut(&oldest.topic).and_then(|queues| queues.get_mut(&oldest.queue_id));
             // A topic that was deleted and made anew starts at 0 again, so its front need not be this message.
-            if let Some(queue) = queue
-                && queue.messages.front().is_some_and(|front| Arc::ptr_eq(front, &oldest))
-            {
+            let is_front = |queue: &Queue| queue.messages.front().is_some_and(|front| Arc::ptr_eq(front, &oldest));
+            if let Some(queue) = queue.filter(|queue| is_front(queue)) {
                 queue.messages.pop_front();
                 queue.first += 1;
             }
@@ -272,7 +282,7 @@ mod tests {
         store.append(message("t", 1, "d"), 5);
         assert_eq!(store.range("t", 0), Range { min: 2, max: 3 });
         assert_eq!(store.queue("t", 0)[0].body, "c");
-        assert_eq!(store.all().len(), 2);
+        assert_eq!((store.all().len(), store.count("t"), store.count("none")), (2, 2, 0));
     }
 
     #[test]

@@ -131,10 +131,8 @@ impl ClientTable {
         if let Some(group) = producer_group {
             client.producer_groups.remove(group);
         }
-        if let Some(group) = consumer_group
-            && client.consumer_groups.remove(group).is_some()
-        {
-            self.changed(group.to_owned());
+        if let Some((group, _)) = consumer_group.and_then(|group| client.consumer_groups.remove_entry(group)) {
+            self.changed(group);
         }
         if client.producer_groups.is_empty() && client.consumer_groups.is_empty() {
             clients.remove(client_id);

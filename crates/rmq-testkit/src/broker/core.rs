@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::clients::ClientTable;
 use super::consumer_offsets::ConsumerOffsets;
 use super::queue_locks::QueueLocks;
+use super::schedule::Schedule;
 use super::topics::{PERM_READ, PERM_WRITE, TopicTable};
-use super::{client_verbs, consumer_verbs, offset_verbs, pull, query, send, topic_verbs};
+use super::{client_verbs, consumer_verbs, offset_verbs, pull, query, send, send_back, topic_verbs};
 use crate::clock::ClusterClock;
 use crate::network::Door;
 use crate::random::Random;
@@ -32,6 +33,7 @@ pub(crate) struct BrokerCore {
     pub(crate) clients: ClientTable,
     pub(crate) consumer_offsets: ConsumerOffsets,
     pub(crate) queue_locks: QueueLocks,
+    pub(crate) schedule: Schedule,
     pub(crate) settings: Mutex<Settings>,
     pub(crate) random: Random,
     pub(crate) presence: Presence,
@@ -75,6 +77,7 @@ impl Verbs for BrokerCore {
             RequestCode::QUERY_CONSUMER_OFFSET => consumer_verbs::query_offset(self, request),
             RequestCode::UPDATE_CONSUMER_OFFSET => consumer_verbs::update_offset(self, request),
             RequestCode::GET_CONSUMER_LIST_BY_GROUP => consumer_verbs::list_group(self, request),
+            RequestCode::CONSUMER_SEND_MSG_BACK => send_back::send_back(self, request),
             RequestCode::LOCK_BATCH_MQ => consumer_verbs::lock_queues(self, request),
             RequestCode::UNLOCK_BATCH_MQ => consumer_verbs::unlock_queues(self, request),
             RequestCode::UPDATE_AND_CREATE_TOPIC => topic_verbs::create(self, request),

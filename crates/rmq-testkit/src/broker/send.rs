@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rmq_remoting::{RemotingCommand, RequestCode, ResponseCode};
 
 use super::core::BrokerCore;
+use super::schedule::divert;
 use super::topics::{PERM_READ, PERM_WRITE, TopicConfig};
 use crate::dialect::Dialect;
 use crate::fields::Fields;
@@ -105,16 +106,23 @@ fn store_one(
         properties.set("MSG_REGION", REGION);
         properties.set("TRACE_ON", "true");
         properties.remove("POP_CK");
-    } else {
-        // CommitLog of 4.9 does not keep a property that only the waiting producer needs.
-        properties.remove("WAIT");
     }
     properties.set("CLUSTER", &core.cluster);
     let transaction_id = properties.get("UNIQ_KEY").map(str::to_owned);
+    let queue_id = message.queue_id;
+    let delay = divert(&mut message, &mut properties);
+    if delay.is_none() && !dialect.is_v5() {
+        // The log of 4.9 does not keep a property that only the waiting producer needs.
+        properties.remove("WAIT");
+    }
     message.properties_text = properties.write(dialect.is_v5());
     check_size(core, &message)?;
     let stored = core.store.append(message, core.clock.now_millis());
-    Ok(stored_answer(core, request, &stored, &stored.offset_message_id(), transaction_id.as_deref()))
+    if let Some(delay) = delay {
+        core.schedule.add(Arc::clone(&stored), delay);
+    }
+    let ids = stored.offset_message_id();
+    Ok(stored_answer(core, request, queue_id, stored.queue_offset, &ids, transaction_id.as_deref()))
 }
 
 fn store_batch(
@@ -145,7 +153,7 @@ fn store_batch(
     let stored: Vec<Arc<StoredCopy>> = messages.into_iter().map(|message| core.store.append(message, now)).collect();
     let ids: Vec<String> = stored.iter().map(|stored| stored.offset_message_id()).collect();
     let first = stored.first().ok_or_else(|| illegal(core))?;
-    Ok(stored_answer(core, request, first, &ids.join(","), batch_id.as_deref()))
+    Ok(stored_answer(core, request, first.queue_id, first.queue_offset, &ids.join(","), batch_id.as_deref()))
 }
 
 fn unwrap(frame: &NewMessage, entry: BatchEntry, appended: &str) -> NewMessage {
@@ -162,16 +170,17 @@ fn unwrap(frame: &NewMessage, entry: BatchEntry, appended: &str) -> NewMessage {
 fn stored_answer(
     core: &BrokerCore,
     request: &RemotingCommand,
-    first: &StoredCopy,
+    queue_id: i32,
+    queue_offset: i64,
     offset_ids: &str,
     transaction_id: Option<&str>,
 ) -> RemotingCommand {
     let mut answer = core
         .voice
         .answer(request, ResponseCode::SUCCESS)
-        .with_field("queueId", first.queue_id.to_string())
+        .with_field("queueId", queue_id.to_string())
         .with_field("msgId", offset_ids)
-        .with_field("queueOffset", first.queue_offset.to_string());
+        .with_field("queueOffset", queue_offset.to_string());
     if let (true, Some(id)) = (core.voice.dialect.is_v5(), transaction_id) {
         answer.ext_fields_mut().set("transactionId", id);
     }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rmq_remoting::ResponseCode;
 
 use crate::dialect::Dialect;
-use crate::names::{self, DEFAULT_TOPIC};
+use crate::names::{self, DEFAULT_TOPIC, SCHEDULE_TOPIC};
 use crate::voice::Refusal;
 
 /// How one broker keeps a topic.
@@ -83,6 +83,7 @@ impl TopicTable {
         table.put(TopicConfig::new("SELF_TEST_TOPIC", 1));
         table.put(TopicConfig::new("BenchmarkTest", 1024));
         table.put(TopicConfig::new("OFFSET_MOVED_EVENT", 1));
+        table.put(TopicConfig::new(SCHEDULE_TOPIC, 18));
         table.put(inheritable(TopicConfig::new(cluster, 16)));
         table.put(inheritable(TopicConfig::new(broker, 1)));
         table

@@ -178,14 +178,14 @@ const NOVEMBER: i64 = 1_795_252_500_000;
 
 #[tokio::test]
 async fn the_java_4_9_7_producer_gets_the_answers_of_4_9_7() {
-    for what in ["start", "send", "send-v1", "send-binary", "oneway", "batch", "wrongqueue-oneway"] {
+    for what in ["start", "send", "send-v1", "send-binary", "oneway", "batch", "wrongqueue-oneway", "delay"] {
         replay(&format!("java4.9.7-4.9.7-{what}"), Dialect::V4_9, NOVEMBER).await;
     }
 }
 
 #[tokio::test]
 async fn the_java_5_5_0_producer_gets_the_answers_of_5_5_0() {
-    for what in ["send", "send-v1", "send-binary", "oneway", "batch", "wrongqueue-oneway"] {
+    for what in ["send", "send-v1", "send-binary", "oneway", "batch", "wrongqueue-oneway", "delay"] {
         replay(&format!("java5.5.0-5.5.0-{what}"), Dialect::V5, NOVEMBER).await;
     }
 }

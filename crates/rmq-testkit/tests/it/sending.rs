@@ -167,3 +167,54 @@ async fn a_batch_that_leads_out_of_its_bytes_stores_nothing() {
     assert!(answer.ext_fields().is_none());
     assert!(cluster.messages("orders").is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_message_comes_when_its_level_says_and_the_broker_is_up() {
+    let cluster = memory(Dialect::V5).await;
+    let broker = cluster.broker("broker-a");
+    let delayed = |level: &str| {
+        send_request("orders", "x").with_field("e", "3").with_field("i", format!("DELAY\u{1}{level}\u{2}"))
+    };
+    assert_eq!(ask(&cluster, &delayed("2")).await.field("queueId"), Some("3"));
+    assert!(ask(&cluster, &delayed("0")).await.is_success());
+    assert_eq!(cluster.messages("orders").len(), 1, "level 0 is no delay");
+    assert_eq!(cluster.messages("SCHEDULE_TOPIC_XXXX")[0].queue_id, 1);
+    assert_eq!(cluster.wait_for_messages("orders", 2, Duration::from_millis(4990)).await.len(), 1);
+    let stored = cluster.wait_for_messages("orders", 2, Duration::from_millis(20)).await;
+    assert_eq!((stored[1].queue_id, stored[1].property("REAL_TOPIC")), (3, Some("orders")));
+    assert!(ask(&cluster, &delayed("1")).await.is_success());
+    broker.kill().await;
+    assert_eq!(cluster.wait_for_messages("orders", 3, Duration::from_secs(60)).await.len(), 2);
+    broker.restart().await.unwrap();
+    assert_eq!(cluster.wait_for_messages("orders", 3, Duration::from_secs(1)).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_sent_back_comes_again_later_each_time_then_dies() {
+    let cluster = memory(Dialect::V4_9).await;
+    ask(&cluster, &send_request("orders", "x")).await;
+    let back = |offset: i64| {
+        RemotingCommand::request(RequestCode::CONSUMER_SEND_MSG_BACK)
+            .with_field("group", "cg")
+            .with_field("offset", offset.to_string())
+            .with_field("delayLevel", "0")
+            .with_field("maxReconsumeTimes", "2")
+    };
+    let mut offset = cluster.messages("orders")[0].physical_offset;
+    for (times, seconds) in [(1, 10), (2, 30)] {
+        assert!(ask(&cluster, &back(offset)).await.is_success());
+        let wait = |seconds| cluster.wait_for_messages("%RETRY%cg", times, Duration::from_secs(seconds));
+        assert_eq!(wait(seconds - 1).await.len(), times - 1);
+        let again = wait(2).await;
+        assert_eq!(again.len(), times);
+        assert_eq!(again[times - 1].reconsume_times, i32::try_from(times).unwrap());
+        assert_eq!(
+            (again[times - 1].property("RETRY_TOPIC"), again[times - 1].unique_id()),
+            (Some("orders"), Some("AB"))
+        );
+        offset = again[times - 1].physical_offset;
+    }
+    assert!(ask(&cluster, &back(offset)).await.is_success());
+    assert_eq!(cluster.messages("%DLQ%cg").len(), 1);
+    assert_eq!(ask(&cluster, &back(-5)).await.remark(), Some("look message by offset failed, -5"));
+}

@@ -1,0 +1,68 @@
+//! Topics made and changed from outside the client under test: on every master, by the requests that mqadmin sends.
+//!
+//! Like the example of rmq-remoting, a client of another kind; scripted and real brokers understand it alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rmq_remoting::{Connector, Endpoint, RemotingClient, RemotingCommand, RequestCode, ResponseCode};
+use rmq_route::TopicRouteData;
+
+/// Creates the topic or changes it on every master of the cluster, and returns when the name server says so.
+pub(crate) async fn change(
+    name_servers: &str,
+    connector: Arc<dyn Connector>,
+    topic: &str,
+    queues: i32,
+    perm: i32,
+) -> Result<()> {
+    let client = RemotingClient::builder().connector(connector).build()?;
+    let name_server = Endpoint::parse(name_servers.split(';').next().unwrap_or_default())?;
+    let model = route(&client, &name_server, "TBW102").await?.context("no route of TBW102")?;
+    let masters: Vec<(String, Endpoint)> = model
+        .masters()
+        .map(|(broker, address)| Ok((broker.to_string(), Endpoint::parse(address)?)))
+        .collect::<Result<_>>()?;
+    ensure!(!masters.is_empty(), "no master");
+    for (_, master) in &masters {
+        let request = RemotingCommand::request(RequestCode::UPDATE_AND_CREATE_TOPIC)
+            .with_field("topic", topic)
+            .with_field("defaultTopic", "TBW102")
+            .with_field("readQueueNums", queues.to_string())
+            .with_field("writeQueueNums", queues.to_string())
+            .with_field("perm", perm.to_string())
+            .with_field("topicFilterType", "SINGLE_TAG")
+            .with_field("topicSysFlag", "0")
+            .with_field("order", "false");
+        let answer = client.invoke(master, request, TIMEOUT).await?;
+        ensure!(answer.is_success(), "{master} answered {}: {:?}", answer.response_code(), answer.remark());
+    }
+    for _ in 0..POLLS {
+        if let Some(route) = route(&client, &name_server, topic).await? {
+            let as_wanted = |broker: &String| {
+                let mut queue_datas = route.queue_datas.iter().filter(|data| data.broker_name == **broker);
+                queue_datas.any(|data| data.write_queue_nums == queues && data.perm.0 == perm)
+            };
+            if masters.iter().map(|(broker, _)| broker).all(as_wanted) {
+                client.shutdown(TIMEOUT).await;
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("the name server does not show {topic} with {queues} queues and permission {perm}")
+}
+
+async fn route(client: &RemotingClient, name_server: &Endpoint, topic: &str) -> Result<Option<TopicRouteData>> {
+    let request = RemotingCommand::request(RequestCode::GET_ROUTEINFO_BY_TOPIC).with_field("topic", topic);
+    let answer = client.invoke(name_server, request, TIMEOUT).await?;
+    match answer.response_code() {
+        ResponseCode::SUCCESS => Ok(Some(TopicRouteData::from_json(answer.body())?)),
+        ResponseCode::TOPIC_NOT_EXIST => Ok(None),
+        code => bail!("the name server answered {code}: {:?}", answer.remark()),
+    }
+}
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const POLLS: usize = 1_000;
