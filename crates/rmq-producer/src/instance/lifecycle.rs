@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_remoting::{Deadline, RemotingClient};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -68,7 +69,7 @@ impl ClientInstance {
             None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
         };
         let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
-        let client_id: Arc<str> = client_id::compose(ip, &instance_name).into();
+        let client_id: Arc<str> = client_id::compose(ip, &instance_name, config.unit_name.as_deref()).into();
 
         let tasks = Tasks::default();
         let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };
@@ -85,7 +86,8 @@ impl ClientInstance {
         tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
         tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
         info!(client_id = &*client_id, group = &*config.producer_group, "started");
-        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks })
+        let vip_channel = config.vip_channel;
+        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks, vip_channel })
     }
 
     /// Stops the tasks, takes leave of the brokers until `deadline`, closes the sockets. May be called again.
@@ -121,6 +123,11 @@ impl Tasks {
                 () = task => {}
             }
         });
+    }
+
+    /// Runs what takes long on a thread made for such work.
+    pub(super) fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.tracker.spawn_blocking(work)
     }
 
     pub(super) fn count(&self) -> usize {
