@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use rmq_remoting::{Deadline, Endpoint, HeaderEncoding, InvalidEndpoint, RemotingClient};
 use rmq_route::TopicRoute;
-use tokio::task::JoinHandle;
 
 use crate::vip;
 
@@ -112,11 +111,6 @@ impl ClientInstance {
         // Whatever the look-up says, it is the address that counts.
         drop(self.routes.renew(&route.topic, route.generation, deadline).await);
         self.routes.master_address(broker_name).map(for_sends).transpose()
-    }
-
-    /// Runs what would keep a thread of the runtime busy for long elsewhere. It counts among the tasks.
-    pub(crate) fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        self.tasks.spawn_blocking(work)
     }
 
     /// Returns what tasks of the producer need to reach brokers.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_remoting::{Deadline, RemotingClient};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -123,11 +122,6 @@ impl Tasks {
                 () = task => {}
             }
         });
-    }
-
-    /// Runs what takes long on a thread made for such work.
-    pub(super) fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        self.tracker.spawn_blocking(work)
     }
 
     pub(super) fn count(&self) -> usize {

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use rmq_message::CompressionType;
 use rmq_remoting::Deadline;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::spawn_blocking;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use super::Sender;
@@ -29,7 +31,8 @@ impl Sender {
         }
         let compressed = if body.len() >= LARGE_BYTES && has_other_threads() {
             let (compression, body) = (compression.clone(), body.clone());
-            let working = self.instance.run_blocking(move || compression.compress(&body));
+            // Not waited for by a shutdown: it holds nothing but these bytes, and ends by itself. Dropped before its turn, it never begins.
+            let working = AbortOnDropHandle::new(spawn_blocking(move || compression.compress(&body)));
             match tokio::time::timeout_at(deadline.instant(), working).await.ok()? {
                 Ok(compressed) => compressed,
                 // The runtime is shutting down, and this send with it.
