@@ -248,7 +248,7 @@ async fn the_deadline_holds_while_a_body_is_compressed() {
     let cluster = start(one_broker()).await;
     let witness = Witness { takes: milliseconds(400), ..Witness::default() };
     let producer = builder(&cluster).compression(Compression::own(witness)).start().await.unwrap();
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let error = producer.send(of(&text(LARGE))).timeout(milliseconds(50)).await.unwrap_err();
     assert!(began.elapsed() < milliseconds(350), "{:?}", began.elapsed());
     assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::DeadlineExpired, false));
