@@ -1,4 +1,4 @@
-//! Topics made and changed from outside the client under test: on every master, by the requests that mqadmin sends.
+//! Topics and brokers changed from outside the client under test, by the requests that mqadmin sends.
 //!
 //! Like the example of rmq-remoting, a client of another kind; scripted and real brokers understand it alike.
 
@@ -26,17 +26,7 @@ pub(crate) async fn change(
         .collect::<Result<_>>()?;
     ensure!(!masters.is_empty(), "no master");
     for (_, master) in &masters {
-        let request = RemotingCommand::request(RequestCode::UPDATE_AND_CREATE_TOPIC)
-            .with_field("topic", topic)
-            .with_field("defaultTopic", "TBW102")
-            .with_field("readQueueNums", queues.to_string())
-            .with_field("writeQueueNums", queues.to_string())
-            .with_field("perm", perm.to_string())
-            .with_field("topicFilterType", "SINGLE_TAG")
-            .with_field("topicSysFlag", "0")
-            .with_field("order", "false");
-        let answer = client.invoke(master, request, TIMEOUT).await?;
-        ensure!(answer.is_success(), "{master} answered {}: {:?}", answer.response_code(), answer.remark());
+        ask(&client, master, topic_request(topic, queues, perm, false)).await?;
     }
     for _ in 0..POLLS {
         if let Some(route) = route(&client, &name_server, topic).await? {
@@ -52,6 +42,41 @@ pub(crate) async fn change(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     bail!("the name server does not show {topic} with {queues} queues and permission {perm}")
+}
+
+/// Makes the topic on one broker an ordered one; its route stays as it is.
+pub(crate) async fn make_ordered(broker: &str, topic: &str, queues: i32) -> Result<()> {
+    let client = RemotingClient::builder().build()?;
+    ask(&client, &Endpoint::parse(broker)?, topic_request(topic, queues, 6, true)).await?;
+    client.shutdown(TIMEOUT).await;
+    Ok(())
+}
+
+/// Changes one line of a running broker's configuration, as `mqadmin updateBrokerConfig` does.
+pub(crate) async fn configure_broker(broker: &str, name: &str, value: &str) -> Result<()> {
+    let client = RemotingClient::builder().build()?;
+    let request = RemotingCommand::request(RequestCode::UPDATE_BROKER_CONFIG).with_body(format!("{name}={value}\n"));
+    ask(&client, &Endpoint::parse(broker)?, request).await?;
+    client.shutdown(TIMEOUT).await;
+    Ok(())
+}
+
+fn topic_request(topic: &str, queues: i32, perm: i32, ordered: bool) -> RemotingCommand {
+    RemotingCommand::request(RequestCode::UPDATE_AND_CREATE_TOPIC)
+        .with_field("topic", topic)
+        .with_field("defaultTopic", "TBW102")
+        .with_field("readQueueNums", queues.to_string())
+        .with_field("writeQueueNums", queues.to_string())
+        .with_field("perm", perm.to_string())
+        .with_field("topicFilterType", "SINGLE_TAG")
+        .with_field("topicSysFlag", "0")
+        .with_field("order", ordered.to_string())
+}
+
+async fn ask(client: &RemotingClient, to: &Endpoint, request: RemotingCommand) -> Result<()> {
+    let answer = client.invoke(to, request, TIMEOUT).await?;
+    ensure!(answer.is_success(), "{to} answered {}: {:?}", answer.response_code(), answer.remark());
+    Ok(())
 }
 
 async fn route(client: &RemotingClient, name_server: &Endpoint, topic: &str) -> Result<Option<TopicRouteData>> {
