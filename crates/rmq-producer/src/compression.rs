@@ -18,11 +18,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rmq_message::CompressionType;
 
 pub use decompress::{DecompressError, DecompressLimits, decompress, plain_body};
 #[cfg(feature = "lz4")]
 pub use lz4::Lz4;
+pub use rmq_message::CompressionType;
 pub use zlib::Zlib;
 #[cfg(feature = "zstd")]
 pub use zstd::Zstd;
@@ -173,8 +173,7 @@ impl fmt::Debug for Compression {
 ///
 /// ```
 /// use bytes::Bytes;
-/// use rmq_message::CompressionType;
-/// use rmq_producer::compression::{CompressError, Compression, Compressor, Zlib};
+/// use rmq_producer::compression::{CompressError, Compression, CompressionType, Compressor, Zlib};
 ///
 /// /// Compresses what holds little but text, and leaves the rest to be sent as it is.
 /// struct TextOnly(Zlib);

@@ -18,6 +18,7 @@ pub(crate) struct Stored {
     /// The unique id that the producer made; without one, the offset id.
     pub(crate) id: String,
     pub(crate) offset_id: Option<String>,
+    /// Unpacked, where the producer packed it.
     pub(crate) body: Body,
     pub(crate) tags: Option<String>,
     pub(crate) keys: Option<String>,
@@ -80,7 +81,7 @@ impl From<StoredCopy> for Stored {
             queue_offset: copy.queue_offset,
             id: copy.unique_id().unwrap_or(&offset_id).to_owned(),
             offset_id: Some(offset_id),
-            body: Body::of(&copy.body),
+            body: Body::of(&copy.plain_body().expect("what its flag says")),
             tags: copy.tags().map(str::to_owned),
             keys: copy.property("KEYS").map(str::to_owned),
             flag: copy.flag,
