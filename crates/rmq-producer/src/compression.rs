@@ -29,8 +29,8 @@ pub use zstd::Zstd;
 
 /// Which bodies a producer compresses, and how. Default: zlib of level 5 from 4,096 bytes, as Java.
 ///
-/// As in Java, a body that reaches the threshold is sent compressed even where that makes it larger, and the limit of
-/// the body counts what was there before. Batches are never compressed.
+/// A body that gets no shorter is sent as it is (in Java compressed all the same). As in Java, the limit of the body counts
+/// what was there before. Batches are never compressed.
 ///
 /// ```
 /// use rmq_producer::compression::Compression;

@@ -1,6 +1,7 @@
 //! How the body of one send is compressed: once, whatever the number of attempts, and off the runtime's threads where it is large.
 //!
-//! A body that cannot be compressed travels as it is, and is counted. So does one whose turn did not come in time: its send is over then.
+//! A body that cannot be compressed travels as it is, and is counted. So does, uncounted, one that would get no shorter: Java sends the longer
+//! form, which brokers refuse where the body was just below the limit. One whose turn did not come in time stays as it is too: its send is over.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,7 +42,8 @@ impl Sender {
         } else {
             compression.compress(body)
         };
-        compressed.unwrap_or_else(|error| self.compression_failures.note(&error))
+        let compressed = compressed.unwrap_or_else(|error| self.compression_failures.note(&error));
+        compressed.filter(|(packed, _)| packed.len() < body.len())
     }
 
     /// How many bodies were sent as they were because they could not be compressed.

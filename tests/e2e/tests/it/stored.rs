@@ -23,12 +23,16 @@ pub(crate) struct Stored {
     pub(crate) tags: Option<String>,
     pub(crate) keys: Option<String>,
     pub(crate) flag: i32,
+    /// Without the bit that says that the body is packed, which the Java client of 5.x takes off when it unpacks; the bits of the type stay.
     pub(crate) sys_flag: i32,
     pub(crate) properties: BTreeMap<String, String>,
     /// Milliseconds since 1970 by the producer's clock.
     pub(crate) born_timestamp: i64,
     pub(crate) reconsume_times: i32,
 }
+
+/// The bit of the flag that says that the body is packed.
+pub(crate) const PACKED: i32 = 0x1;
 
 /// What identifies a body of any length.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl From<ReadMessage> for Stored {
             tags: read.tags,
             keys: read.keys,
             flag: read.flag,
-            sys_flag: read.sys_flag,
+            sys_flag: read.sys_flag & !PACKED,
             properties: read.properties,
             born_timestamp: read.born_timestamp,
             reconsume_times: read.reconsume_times,
@@ -85,7 +89,7 @@ impl From<StoredCopy> for Stored {
             tags: copy.tags().map(str::to_owned),
             keys: copy.property("KEYS").map(str::to_owned),
             flag: copy.flag,
-            sys_flag: copy.sys_flag,
+            sys_flag: copy.sys_flag & !PACKED,
             born_timestamp: copy.born_timestamp,
             reconsume_times: copy.reconsume_times,
             properties: copy.properties,
