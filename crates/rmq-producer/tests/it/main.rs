@@ -1,7 +1,9 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
+mod callback;
 mod cancel;
 mod connection;
+mod enqueue;
 mod error_text;
 mod fault;
 mod heartbeat;
