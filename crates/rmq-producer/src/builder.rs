@@ -10,9 +10,11 @@ use std::time::Duration;
 use rmq_message::MessageLimits;
 use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig};
 
+use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
 use crate::error::StartError;
+use crate::in_flight_limits::InFlightLimits;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
 use crate::latency_fault::LatencyFault;
 use crate::namespace::{Namespace, NamespaceHeader};
@@ -26,11 +28,12 @@ use crate::send::Sender;
 pub struct ProducerBuilder {
     config: ProducerConfig,
     connector: Option<Arc<dyn Connector>>,
+    callbacks: CallbackExecutor,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
-        Self { config, connector: None }
+        Self { config, connector: None, callbacks: CallbackExecutor::default() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
@@ -143,6 +146,14 @@ impl ProducerBuilder {
         self
     }
 
+    /// Bounds what the producer holds at once, by number and bytes, whatever the way of sending; who finds no room waits within its own
+    /// deadline. Default: 8,192 sends, 64 MiB.
+    #[doc(alias("enableBackpressureForAsyncMode", "backPressureForAsyncSendNum", "backPressureForAsyncSendSize"))]
+    pub fn back_pressure(mut self, limits: InFlightLimits) -> Self {
+        self.config.back_pressure = limits;
+        self
+    }
+
     /// Keeps brokers that answer slowly, or fail, out of rotation for a while. Default: off. Brokers that went silent or cannot be
     /// connected are set aside without it too, until a probe is answered.
     #[doc(alias = "setSendLatencyFaultEnable")]
@@ -207,6 +218,13 @@ impl ProducerBuilder {
         self
     }
 
+    /// Sets where callbacks run, and how many at a time. Default: as many as there are CPUs, on the runtime of the start.
+    #[doc(alias("setCallbackExecutor", "setAsyncSenderExecutor", "clientCallbackExecutorThreads"))]
+    pub fn callbacks(mut self, executor: CallbackExecutor) -> Self {
+        self.callbacks = executor;
+        self
+    }
+
     /// Sets the transport's limits, connection times, clock and seed.
     #[doc(alias = "NettyClientConfig")]
     pub fn remoting(mut self, config: RemotingConfig) -> Self {
@@ -247,6 +265,7 @@ impl ProducerBuilder {
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
         let name_servers = config.validate()?;
+        self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
         let mut remoting = RemotingClient::builder().config(config.remoting.clone());
         if let Some(connector) = self.connector {
@@ -275,7 +294,7 @@ impl ProducerBuilder {
             route_refresh_interval: config.route_refresh_interval,
         };
         let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance)))
+        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks)))
     }
 }
 

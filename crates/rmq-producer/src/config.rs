@@ -11,6 +11,7 @@ use rmq_remoting::{HeaderEncoding, RemotingConfig};
 
 use crate::compression::Compression;
 use crate::error::StartError;
+use crate::in_flight_limits::InFlightLimits;
 use crate::instance::NameServerList;
 use crate::latency_fault::LatencyFault;
 use crate::namespace::Namespace;
@@ -53,6 +54,8 @@ pub struct ProducerConfig {
     pub route_refresh_interval: Duration,
     /// When a failed attempt is followed by another. Default: two more tries, as in Java.
     pub retries: RetryPolicy,
+    /// How many sends, and bytes of them, are held at once. Default: 8,192 sends, 64 MiB.
+    pub back_pressure: InFlightLimits,
     /// Whether brokers that answer slowly are avoided for a while. Default: no.
     pub latency_fault: Option<LatencyFault>,
     /// Which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
@@ -104,6 +107,7 @@ impl ProducerConfig {
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
             retries: RetryPolicy::default(),
+            back_pressure: InFlightLimits::default(),
             latency_fault: None,
             compression: Compression::default(),
             namespace: None,
@@ -152,6 +156,9 @@ impl ProducerConfig {
             let problem = format!("{} is below 1", self.default_topic_queue_nums);
             return Err(InvalidOption::new("default_topic_queue_nums", problem));
         }
+        if let Some(problem) = self.back_pressure.problem() {
+            return Err(InvalidOption::new("back_pressure", problem));
+        }
         if let Err(error) = validate_topic(&self.create_topic_key) {
             return Err(InvalidOption::new("create_topic_key", error.to_string()));
         }
@@ -190,7 +197,7 @@ pub struct InvalidOption {
 }
 
 impl InvalidOption {
-    fn new(option: &'static str, problem: String) -> Self {
+    pub(crate) fn new(option: &'static str, problem: String) -> Self {
         Self { option, problem }
     }
 
@@ -219,7 +226,9 @@ mod tests {
     #[test]
     fn an_option_out_of_range_is_named() {
         type Spoil = fn(&mut ProducerConfig);
-        let cases: [(&str, Spoil); 17] = [
+        let cases: [(&str, Spoil); 19] = [
+            ("back_pressure", |config| config.back_pressure = InFlightLimits::new(0, 1)),
+            ("back_pressure", |config| config.back_pressure = InFlightLimits::new(1, usize::MAX)),
             ("send_timeout", |config| config.send_timeout = Duration::ZERO),
             ("send_timeout", |config| config.send_timeout = Duration::MAX),
             ("api_timeout", |config| config.api_timeout = Duration::ZERO),

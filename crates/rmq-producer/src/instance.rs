@@ -19,12 +19,14 @@ mod routes;
 mod ticks;
 
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_remoting::{Deadline, Endpoint, HeaderEncoding, InvalidEndpoint, RemotingClient};
 use rmq_route::TopicRoute;
+use tokio::runtime::Handle;
 
 use crate::vip;
 
@@ -111,6 +113,31 @@ impl ClientInstance {
         // Whatever the look-up says, it is the address that counts.
         drop(self.routes.renew(&route.topic, route.generation, deadline).await);
         self.routes.master_address(broker_name).map(for_sends).transpose()
+    }
+
+    /// Starts a send that nobody waits for, from any thread; it ends by itself once the sockets are closed.
+    pub(crate) fn spawn_send(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_send(task);
+    }
+
+    /// Returns how many such sends are not over.
+    pub(crate) fn spawned_sends(&self) -> usize {
+        self.tasks.sends()
+    }
+
+    /// Returns the runtime it was started in.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.tasks.runtime()
+    }
+
+    /// Sleeps, but not beyond the end of the instance.
+    pub(crate) async fn sleep(&self, pause: Duration) {
+        self.tasks.sleep(pause).await;
+    }
+
+    /// Ends all tasks but sends, without waiting.
+    pub(crate) fn cancel(&self) {
+        self.tasks.cancel();
     }
 
     /// Returns what tasks of the producer need to reach brokers.

@@ -3,10 +3,13 @@
 
 mod attempts;
 mod builder;
+mod callback;
 pub mod compression;
 mod config;
+mod enqueue_request;
 mod error;
 mod fault_probe;
+mod in_flight_limits;
 mod instance;
 mod latency_fault;
 pub mod namespace;
@@ -15,15 +18,20 @@ mod protocol;
 mod retry_policy;
 pub mod selector;
 mod send;
+mod send_handle;
 mod send_request;
 mod send_result;
+mod send_way;
 mod vip;
 
 pub use attempts::{Attempt, AttemptPhase};
 pub use builder::ProducerBuilder;
+pub use callback::CallbackExecutor;
 pub use compression::Compression;
 pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
-pub use error::{AttemptError, Outcome, SelectError, SendError, SendErrorKind, StartError};
+pub use enqueue_request::{EnqueueFuture, EnqueueRequest};
+pub use error::{AttemptError, NoRoom, Outcome, SelectError, SendError, SendErrorKind, StartError};
+pub use in_flight_limits::InFlightLimits;
 pub use instance::{
     IntoNameServers, InvalidNameServers, NameServerFailure, NameServerList, NameServersError, RouteError,
     ShutdownReport,
@@ -31,8 +39,10 @@ pub use instance::{
 pub use latency_fault::LatencyFault;
 pub use producer::Producer;
 pub use retry_policy::RetryPolicy;
+pub use send_handle::SendHandle;
 pub use send_request::{OnewayFuture, OnewayRequest, SendFuture, SendRequest};
 pub use send_result::{SendResult, SendStatus};
+pub use send_way::SendWay;
 
 pub use rmq_fault::{PenaltyTable, UpdateRule};
 pub use rmq_message::{Message, MessageLimits, MessageQueue};

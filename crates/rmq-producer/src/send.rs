@@ -8,6 +8,8 @@
 
 mod attempt;
 mod compress;
+mod enqueue;
+mod enter;
 mod faults;
 mod gate;
 mod namespace;
@@ -27,8 +29,10 @@ use rmq_remoting::Deadline;
 use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::attempts::{Attempt, Attempts};
+use crate::callback::{CallbackExecutor, Callbacks};
 use crate::config::ProducerConfig;
 use crate::error::{Failure, Outcome, SendError};
 use crate::fault_probe;
@@ -36,8 +40,10 @@ use crate::instance::{ClientInstance, RouteError, ShutdownReport};
 use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
 use crate::send_result::{SendResult, SendStatus};
+use crate::send_way::SendWay;
+use enter::Entered;
 use faults::Faults;
-use gate::{Gate, Inside};
+use gate::Gate;
 use prepare::Prepared;
 use retry::Next;
 use retry_budget::RetryBudget;
@@ -51,6 +57,9 @@ pub(crate) struct SendOptions {
     pub(crate) aim: Aim,
     /// Instead of the producer's.
     pub(crate) retries: Option<RetryPolicy>,
+    /// Whether it is refused when there is no room, instead of waiting.
+    pub(crate) at_once: bool,
+    pub(crate) way: SendWay,
 }
 
 /// What all handles of one producer share.
@@ -67,14 +76,22 @@ pub(crate) struct Sender {
     faults: Faults,
     budget: RetryBudget,
     compression_failures: compress::Failures,
-    gate: Gate,
+    gate: Arc<Gate>,
+    callbacks: Callbacks,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
     report: OnceCell<ShutdownReport>,
+    /// Cancelled when the last handle is gone.
+    deserted: CancellationToken,
 }
 
 impl Sender {
-    pub(crate) fn new(config: ProducerConfig, producer_group: Arc<str>, instance: ClientInstance) -> Self {
+    pub(crate) fn new(
+        config: ProducerConfig,
+        producer_group: Arc<str>,
+        instance: ClientInstance,
+        callbacks: CallbackExecutor,
+    ) -> Self {
         let random = instance.remoting().random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
         let namespace = config.name_prefix();
@@ -89,7 +106,10 @@ impl Sender {
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
         let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
-        let (gate, compression_failures) = (Gate::new(), compress::Failures::default());
+        let compression_failures = compress::Failures::default();
+        let gate = Gate::new(config.back_pressure);
+        let callbacks = Callbacks::new(callbacks, instance.runtime());
+        let deserted = CancellationToken::new();
         Self {
             config,
             producer_group,
@@ -102,8 +122,10 @@ impl Sender {
             budget,
             compression_failures,
             gate,
+            callbacks,
             unfinished,
             report,
+            deserted,
         }
     }
 
@@ -113,7 +135,20 @@ impl Sender {
         options: &SendOptions,
         deadline: Deadline,
     ) -> Result<SendResult, SendError> {
-        let Ready { _inside, started, prepared, mut route, fixed } = self.ready(message, options, deadline).await?;
+        let entered = self.enter(message, options.at_once, deadline).await?;
+        let Entered { message, inside: _inside, started } = entered;
+        self.deliver(message, started, options, deadline).await
+    }
+
+    /// Sends a message that has its room.
+    async fn deliver(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+    ) -> Result<SendResult, SendError> {
+        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline).await?;
         let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
         let mut tries = Tries::new(policy.tries());
         let mut degraded = None;
@@ -155,7 +190,8 @@ impl Sender {
         options: &SendOptions,
         deadline: Deadline,
     ) -> Result<(), SendError> {
-        let Ready { _inside, started, prepared, route, fixed } = self.ready(message, options, deadline).await?;
+        let Entered { message, inside: _inside, started } = self.enter(message, options.at_once, deadline).await?;
+        let Ready { prepared, route, fixed } = self.ready(message, started, options, deadline).await?;
         let Some(target) = fixed.or_else(|| self.select(&route, None)) else {
             return Err(prepared.without_queue(Attempts::None, started));
         };
@@ -167,13 +203,15 @@ impl Sender {
         }
     }
 
-    /// What every send does before its first attempt: begins, checks the message, finds the route, settles the queue if the caller chose it.
-    async fn ready(&self, message: Message, options: &SendOptions, deadline: Deadline) -> Result<Ready<'_>, SendError> {
-        let started = Instant::now();
-        let Some(inside) = self.gate.enter() else { return Err(refused(message, Failure::Closed, started)) };
-        if let Err(error) = message.validate(&self.limits) {
-            return Err(refused(message, Failure::Message(error), started));
-        }
+    /// What every send that has its room does before its first attempt: prepares the message, finds the route, settles the queue if the
+    /// caller chose it.
+    async fn ready(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+    ) -> Result<Ready, SendError> {
         let prepared = match self.prepare(message, deadline).await {
             Ok(prepared) => prepared,
             Err((message, error)) => return Err(refused(message, Failure::Message(error), started)),
@@ -183,7 +221,7 @@ impl Sender {
             Err(error) => return Err(prepared.failed(Failure::Route(error), Attempts::None, started)),
         };
         match self.fixed(&options.aim, &prepared, &route) {
-            Ok(fixed) => Ok(Ready { _inside: inside, started, prepared, route, fixed }),
+            Ok(fixed) => Ok(Ready { prepared, route, fixed }),
             Err(error) => Err(prepared.failed(Failure::Select(error), Attempts::None, started)),
         }
     }
@@ -231,7 +269,8 @@ impl Sender {
             }
         };
         if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+            // A producer that ends waits for nothing: the next attempt says so.
+            self.instance.sleep(pause).await;
         }
         true
     }
@@ -274,16 +313,18 @@ impl Sender {
         &self.config
     }
 
+    /// How many tasks it runs.
+    pub(crate) fn tasks(&self) -> usize {
+        self.instance.tasks() + self.callbacks.pending()
+    }
+
     pub(crate) fn instance(&self) -> &ClientInstance {
         &self.instance
     }
 }
 
 /// A send that can begin its first attempt.
-struct Ready<'a> {
-    /// Counts among the sends in flight until it is dropped.
-    _inside: Inside<'a>,
-    started: Instant,
+struct Ready {
     prepared: Prepared,
     route: Arc<TopicRoute>,
     /// The queue of all attempts, where the caller chose it.

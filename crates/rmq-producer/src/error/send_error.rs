@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rmq_message::{Message, MessageError};
 
-use super::{AttemptError, Outcome, SelectError, advice};
+use super::{AttemptError, NoRoom, Outcome, SelectError, advice};
 use crate::attempts::{Attempt, Attempts};
 use crate::instance::RouteError;
 
@@ -38,8 +38,12 @@ pub(crate) enum Failure {
     Route(RouteError),
     /// The queue that the caller named or chose cannot be used.
     Select(SelectError),
+    /// The producer has no room for another send.
+    NoRoom(NoRoom),
     /// The producer is shut down.
     Closed,
+    /// The runtime ended before the send did.
+    Lost,
     /// The last attempt failed; it is the last of the attempts.
     Attempt,
 }
@@ -60,7 +64,7 @@ pub enum SendErrorKind {
     NoBroker,
     /// The broker could not be connected. Nothing was sent.
     Connect,
-    /// A limit of requests in flight left no room in time. Nothing was sent.
+    /// The producer's limits, or those of its transport, left no room in time. Nothing was sent.
     NoRoom,
     /// The time was over before anything was sent.
     DeadlineExpired,
@@ -176,6 +180,11 @@ impl SendError {
         Self { inner: Box::new(Inner { failure, message, message_id, attempts, elapsed }) }
     }
 
+    /// The error of a send that its runtime took along.
+    pub(crate) fn lost(message: Message, elapsed: Duration) -> Self {
+        Self::new(Failure::Lost, message, None, Attempts::None, elapsed)
+    }
+
     /// Returns why it failed.
     #[must_use]
     pub fn kind(&self) -> SendErrorKind {
@@ -183,7 +192,8 @@ impl SendError {
             Failure::Message(_) => SendErrorKind::InvalidMessage,
             Failure::Route(error) => error.kind(),
             Failure::Select(_) => SendErrorKind::InvalidQueue,
-            Failure::Closed => SendErrorKind::Closed,
+            Failure::NoRoom(_) => SendErrorKind::NoRoom,
+            Failure::Closed | Failure::Lost => SendErrorKind::Closed,
             Failure::Attempt => self.last().map_or(SendErrorKind::Closed, AttemptError::kind),
         }
     }
@@ -192,7 +202,7 @@ impl SendError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let outcomes = || self.attempts().iter().filter_map(Attempt::outcome);
-        if outcomes().any(Outcome::possibly_stored) {
+        if matches!(self.inner.failure, Failure::Lost) || outcomes().any(Outcome::possibly_stored) {
             return Outcome::MaybeStored;
         }
         outcomes().next_back().unwrap_or(Outcome::NotSent)
@@ -295,7 +305,8 @@ impl Error for SendError {
             Failure::Message(error) => Some(error),
             Failure::Route(error) => Some(error),
             Failure::Select(error) => Some(error),
-            Failure::Closed => None,
+            Failure::NoRoom(error) => Some(error),
+            Failure::Closed | Failure::Lost => None,
             Failure::Attempt => self.last().map(|error| error as &(dyn Error + 'static)),
         }
     }

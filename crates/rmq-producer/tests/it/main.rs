@@ -1,9 +1,11 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
 mod any_compressed;
+mod callback;
 mod cancel;
 mod compression;
 mod connection;
+mod enqueue;
 mod error_text;
 mod fault;
 mod golden_compression;

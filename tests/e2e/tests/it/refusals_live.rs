@@ -17,26 +17,29 @@ use rmq_remoting::{BoxFuture, Endpoint, Stream, TcpConnector};
 use tokio::task::JoinSet;
 
 use crate::ledger::{Ledger, Sent};
-use crate::place::{Place, Release, in_real_places_alone, unique};
+use crate::place::{Place, Release, eventually, in_real_places_alone, unique};
 use crate::topic_admin;
 
 #[test]
 fn each_refusal_of_a_real_broker_is_told_as_what_it_is_and_leaves_no_copy() {
     in_real_places_alone(spec, async |place| {
+        let ordered = place.topic("no-permission", 2).await;
+        let order = format!("{A}:2;{B}:2");
+        topic_admin::make_ordered(&place.name_servers(), &ordered, &order).await.expect("the name server notes it");
         a_body_over_the_broker_s_limit(place).await;
         a_queue_that_the_broker_does_not_have(place).await;
         a_send_queue_that_is_too_slow(place).await;
         a_page_cache_that_is_busy(place).await;
         a_slave_that_is_taken_for_the_master(place).await;
         a_slave_that_is_too_slow(place).await;
-        an_ordered_topic_on_a_broker_without_write_permission(place).await;
+        an_ordered_topic_on_a_broker_without_write_permission(place, &ordered).await;
         a_topic_that_may_not_be_made(place).await;
     });
 }
 
-/// Two masters and a slave of the second. One thread takes sends, so that they queue up.
+/// Two masters and a slave of the second. Several threads store, so that one can find the store locked by another.
 fn spec(_: Release) -> ClusterSpec {
-    ClusterSpec::brokers(2).broker(BrokerSpec::slave("broker-b", 1)).broker_property("sendMessageThreadPoolNums", "1")
+    ClusterSpec::brokers(2).broker(BrokerSpec::slave("broker-b", 1)).broker_property("sendMessageThreadPoolNums", "4")
 }
 
 async fn a_body_over_the_broker_s_limit(place: &Place) {
@@ -145,7 +148,7 @@ async fn a_slave_that_is_taken_for_the_master(place: &Place) {
     };
     let told = Told { code, outcome: Outcome::Busy, tries: 3 };
     told.by(producer.send(Message::new(&*topic, "x")).to(queue(&topic, B, 0)).await);
-    told.elsewhere(place, &producer, &topic, B).await;
+    told.elsewhere(place, &producer, &topic, B, Vec::new()).await;
 }
 
 /// Dials one address where another one was meant.
@@ -182,17 +185,26 @@ async fn a_slave_that_is_too_slow(place: &Place) {
     assert_eq!(place.read(&topic, 1).await.len(), 1);
 }
 
-async fn an_ordered_topic_on_a_broker_without_write_permission(place: &Place) {
-    let topic = place.topic("no-permission", 2).await;
-    topic_admin::make_ordered(&place.broker_address(A), &topic, 2).await.expect("the broker takes the topic");
+async fn an_ordered_topic_on_a_broker_without_write_permission(place: &Place, topic: &str) {
     let builder = place.builder().route_refresh_interval(Duration::from_secs(3_600));
     let producer = builder.start().await.expect("the name server answers");
     // A route that still knows the queue as writable.
-    producer.publish_queues(&*topic).await.expect("a route");
+    producer.publish_queues(topic).await.expect("a route");
     place.configure_broker(A, "brokerPermission", "4").await;
     let told = Told { code: ResponseCode::NO_PERMISSION, outcome: Outcome::Rejected, tries: 3 };
-    told.by(producer.send(Message::new(&*topic, "x")).to(queue(&topic, A, 0)).await);
-    told.elsewhere(place, &producer, &topic, A).await;
+    let mut before = Vec::new();
+    eventually("the broker has heard that the topic is ordered", async || {
+        let sent = producer.send(Message::new(topic, "x")).to(queue(topic, A, 0)).await;
+        let is_refused = sent.is_err();
+        if is_refused {
+            told.by(sent);
+        } else {
+            before.push(sent);
+        }
+        is_refused
+    })
+    .await;
+    told.elsewhere(place, &producer, topic, A, before).await;
     place.configure_broker(A, "brokerPermission", "6").await;
 }
 
@@ -202,7 +214,7 @@ async fn a_topic_that_may_not_be_made(place: &Place) {
     place.configure_broker(A, "autoCreateTopicEnable", "false").await;
     let told = Told { code: ResponseCode::TOPIC_NOT_EXIST, outcome: Outcome::Rejected, tries: 3 };
     told.by(producer.send(Message::new(&*topic, "x")).to(queue(&topic, A, 0)).await);
-    told.elsewhere(place, &producer, &topic, A).await;
+    told.elsewhere(place, &producer, &topic, A, Vec::new()).await;
 }
 
 /// What a refusal is told as.
@@ -230,14 +242,15 @@ impl Told {
         matches!(error, Some(AttemptError::Refused { code, outcome, .. }) if (*code, *outcome) == (self.code, self.outcome))
     }
 
-    /// Sends that begin at the broker that refuses end well at the other one, and are there once.
-    async fn elsewhere(&self, place: &Place, producer: &Producer, topic: &str, refusing: &str) {
-        let mut all: Vec<Sent> = Vec::new();
+    /// Sends that begin at the broker that refuses end well at the other one; they are there once, and those `before` too.
+    async fn elsewhere(&self, place: &Place, producer: &Producer, topic: &str, refusing: &str, before: Vec<Sent>) {
+        let mut all = before;
+        let first = all.len();
         for _ in 0..8 {
             all.push(producer.send(Message::new(topic, "x")).await);
         }
         let mut moved = 0;
-        for sent in &all {
+        for sent in &all[first..] {
             let result = sent.as_ref().expect("the other broker stores it");
             assert_ne!(&**result.queue().broker_name(), refusing);
             for attempt in result.attempts().iter().filter(|attempt| attempt.error().is_some()) {

@@ -26,7 +26,16 @@ pub(crate) async fn change(
         .collect::<Result<_>>()?;
     ensure!(!masters.is_empty(), "no master");
     for (_, master) in &masters {
-        ask(&client, master, topic_request(topic, queues, perm, false)).await?;
+        let request = RemotingCommand::request(RequestCode::UPDATE_AND_CREATE_TOPIC)
+            .with_field("topic", topic)
+            .with_field("defaultTopic", "TBW102")
+            .with_field("readQueueNums", queues.to_string())
+            .with_field("writeQueueNums", queues.to_string())
+            .with_field("perm", perm.to_string())
+            .with_field("topicFilterType", "SINGLE_TAG")
+            .with_field("topicSysFlag", "0")
+            .with_field("order", "false");
+        ask(&client, master, request).await?;
     }
     for _ in 0..POLLS {
         if let Some(route) = route(&client, &name_server, topic).await? {
@@ -44,10 +53,14 @@ pub(crate) async fn change(
     bail!("the name server does not show {topic} with {queues} queues and permission {perm}")
 }
 
-/// Makes the topic on one broker an ordered one; its route stays as it is.
-pub(crate) async fn make_ordered(broker: &str, topic: &str, queues: i32) -> Result<()> {
+/// Has the name server tell the brokers that the topic is an ordered one; they hear of it when they register next.
+pub(crate) async fn make_ordered(name_servers: &str, topic: &str, order: &str) -> Result<()> {
     let client = RemotingClient::builder().build()?;
-    ask(&client, &Endpoint::parse(broker)?, topic_request(topic, queues, 6, true)).await?;
+    let request = RemotingCommand::request(RequestCode::PUT_KV_CONFIG)
+        .with_field("namespace", "ORDER_TOPIC_CONFIG")
+        .with_field("key", topic)
+        .with_field("value", order);
+    ask(&client, &Endpoint::parse(name_servers)?, request).await?;
     client.shutdown(TIMEOUT).await;
     Ok(())
 }
@@ -59,18 +72,6 @@ pub(crate) async fn configure_broker(broker: &str, name: &str, value: &str) -> R
     ask(&client, &Endpoint::parse(broker)?, request).await?;
     client.shutdown(TIMEOUT).await;
     Ok(())
-}
-
-fn topic_request(topic: &str, queues: i32, perm: i32, ordered: bool) -> RemotingCommand {
-    RemotingCommand::request(RequestCode::UPDATE_AND_CREATE_TOPIC)
-        .with_field("topic", topic)
-        .with_field("defaultTopic", "TBW102")
-        .with_field("readQueueNums", queues.to_string())
-        .with_field("writeQueueNums", queues.to_string())
-        .with_field("perm", perm.to_string())
-        .with_field("topicFilterType", "SINGLE_TAG")
-        .with_field("topicSysFlag", "0")
-        .with_field("order", ordered.to_string())
 }
 
 async fn ask(client: &RemotingClient, to: &Endpoint, request: RemotingCommand) -> Result<()> {
