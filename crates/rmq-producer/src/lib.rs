@@ -3,11 +3,13 @@
 
 mod attempts;
 mod builder;
+pub mod compression;
 mod config;
 mod error;
 mod fault_probe;
 mod instance;
 mod latency_fault;
+pub mod namespace;
 mod producer;
 mod protocol;
 mod retry_policy;
@@ -15,9 +17,11 @@ pub mod selector;
 mod send;
 mod send_request;
 mod send_result;
+mod vip;
 
 pub use attempts::{Attempt, AttemptPhase};
 pub use builder::ProducerBuilder;
+pub use compression::Compression;
 pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
 pub use error::{AttemptError, Outcome, SelectError, SendError, SendErrorKind, StartError};
 pub use instance::{

@@ -108,6 +108,12 @@ impl Producer {
         self.sender.instance().tasks()
     }
 
+    /// Returns how many bodies were sent as they were because their compressor failed.
+    #[must_use]
+    pub fn compression_failures(&self) -> u64 {
+        self.sender.compression_failures()
+    }
+
     /// Returns the id by which brokers know this client.
     #[doc(alias = "getClientId")]
     #[must_use]
@@ -115,7 +121,7 @@ impl Producer {
         self.sender.instance().client_id()
     }
 
-    /// Returns the producer group.
+    /// Returns the producer group, without namespace.
     #[doc(alias = "getProducerGroup")]
     #[must_use]
     pub fn group(&self) -> &str {

@@ -7,8 +7,10 @@
 //! `retry` decides whether `select` and `attempt` have another turn.
 
 mod attempt;
+mod compress;
 mod faults;
 mod gate;
+mod namespace;
 mod prepare;
 mod reply;
 mod retry;
@@ -31,6 +33,7 @@ use crate::config::ProducerConfig;
 use crate::error::{Failure, Outcome, SendError};
 use crate::fault_probe;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
+use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
 use crate::send_result::{SendResult, SendStatus};
 use faults::Faults;
@@ -53,7 +56,9 @@ pub(crate) struct SendOptions {
 /// What all handles of one producer share.
 pub(crate) struct Sender {
     config: ProducerConfig,
+    /// In the namespace.
     producer_group: Arc<str>,
+    namespace: Namespace,
     instance: ClientInstance,
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
@@ -61,6 +66,7 @@ pub(crate) struct Sender {
     cursors: Cursors,
     faults: Faults,
     budget: RetryBudget,
+    compression_failures: compress::Failures,
     gate: Gate,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
@@ -71,7 +77,11 @@ impl Sender {
     pub(crate) fn new(config: ProducerConfig, producer_group: Arc<str>, instance: ClientInstance) -> Self {
         let random = instance.remoting().random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
-        let limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
+        let namespace = config.name_prefix();
+        let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
+        if let Some(namespace) = namespace.prefix() {
+            limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
+        }
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
         let faults = Faults::new(config.latency_fault.as_ref());
@@ -79,8 +89,22 @@ impl Sender {
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
         let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
-        let gate = Gate::new();
-        Self { config, producer_group, instance, ids, limits, cursors, faults, budget, gate, unfinished, report }
+        let (gate, compression_failures) = (Gate::new(), compress::Failures::default());
+        Self {
+            config,
+            producer_group,
+            namespace,
+            instance,
+            ids,
+            limits,
+            cursors,
+            faults,
+            budget,
+            compression_failures,
+            gate,
+            unfinished,
+            report,
+        }
     }
 
     pub(crate) async fn send(
@@ -150,12 +174,15 @@ impl Sender {
         if let Err(error) = message.validate(&self.limits) {
             return Err(refused(message, Failure::Message(error), started));
         }
-        let prepared = self.prepare(message);
+        let prepared = match self.prepare(message, deadline).await {
+            Ok(prepared) => prepared,
+            Err((message, error)) => return Err(refused(message, Failure::Message(error), started)),
+        };
         let route = match self.instance.publish_info(prepared.topic(), deadline).await {
             Ok(route) => route,
             Err(error) => return Err(prepared.failed(Failure::Route(error), Attempts::None, started)),
         };
-        match Self::fixed(&options.aim, prepared.message(), &route) {
+        match self.fixed(&options.aim, &prepared, &route) {
             Ok(fixed) => Ok(Ready { _inside: inside, started, prepared, route, fixed }),
             Err(error) => Err(prepared.failed(Failure::Select(error), Attempts::None, started)),
         }
@@ -213,7 +240,10 @@ impl Sender {
         if self.gate.is_closed() {
             return Err(RouteError::Closed);
         }
-        Ok(self.instance.publish_info(topic, deadline).await?.publish.queues().to_vec())
+        let wrapped = self.namespace.wrap_shared(topic);
+        let shown = self.namespace.unwrap_shared(topic);
+        let route = self.instance.publish_info(&wrapped, deadline).await.map_err(|error| error.of_topic(&shown))?;
+        Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
     pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
