@@ -254,8 +254,10 @@ impl Sender {
                 }
             }
             Next::Again | Next::AgainAfterPause => {
-                // Moving to another broker is free where nothing was sent, and away from one that is set aside.
-                let free = may_move && (not_sent || suspected);
+                // Moving to another broker is free where nothing was sent, and away from one that is set aside; but not from one dead
+                // broker to the next, or a cluster that is down would get every retry there is.
+                let free =
+                    may_move && (not_sent || suspected) && self.faults.trusts_other(route, attempt.broker_name());
                 if !tries.spend(attempt) || !(free || self.budget.take()) {
                     return false;
                 }
