@@ -18,6 +18,8 @@ use crate::send_result::SendResult;
 /// A valid message with its unique id, in the form in which every attempt sends it.
 pub(super) struct Prepared {
     message: Message,
+    /// The caller's, where hooks made another one of it.
+    original: Option<Message>,
     /// The client's unique id; copies of the message share it.
     message_id: String,
     /// The properties' text form, those included that are added here.
@@ -39,11 +41,17 @@ impl Sender {
             properties.push_str(&message_id);
             properties.push(PROPERTY_SEPARATOR);
         }
-        Prepared { message, message_id, properties, sys_flag: 0 }
+        Prepared { message, original: None, message_id, properties, sys_flag: 0 }
     }
 }
 
 impl Prepared {
+    /// Gives this message back when the send fails.
+    pub(super) fn instead_of(mut self, original: Message) -> Self {
+        self.original = Some(original);
+        self
+    }
+
     pub(super) fn message(&self) -> &Message {
         &self.message
     }
@@ -80,7 +88,13 @@ impl Prepared {
 
     /// Ends the send with an error.
     pub(super) fn failed(self, failure: Failure, attempts: Attempts, started: Instant) -> SendError {
-        SendError::new(failure, self.message, Some(self.message_id), attempts, started.elapsed())
+        SendError::new(
+            failure,
+            self.original.unwrap_or(self.message),
+            Some(self.message_id),
+            attempts,
+            started.elapsed(),
+        )
     }
 
     /// Ends a send whose route has no queue that can be sent to.

@@ -1,5 +1,6 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
+mod bounds;
 mod callback;
 mod cancel;
 mod connection;
@@ -7,6 +8,8 @@ mod enqueue;
 mod error_text;
 mod fault;
 mod heartbeat;
+mod hooks;
+mod metrics;
 mod name_servers;
 mod oneway;
 mod queue_choice;
