@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::MessageLimits;
-use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig};
+use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
 use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
 use crate::error::StartError;
+use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
 use crate::latency_fault::LatencyFault;
+use crate::metrics::Metrics;
 use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::retry_policy::RetryPolicy;
@@ -29,11 +31,14 @@ pub struct ProducerBuilder {
     config: ProducerConfig,
     connector: Option<Arc<dyn Connector>>,
     callbacks: CallbackExecutor,
+    hooks: Hooks,
+    rpc_hooks: Vec<Arc<dyn RpcHook>>,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
-        Self { config, connector: None, callbacks: CallbackExecutor::default() }
+        let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
+        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
@@ -225,6 +230,27 @@ impl ProducerBuilder {
         self
     }
 
+    /// Adds a hook that sees every send at its beginning and its true end; hooks run in the order in which they were added.
+    #[doc(alias("registerSendMessageHook", "SendMessageHook", "WithInterceptor"))]
+    pub fn send_hook(mut self, hook: impl SendHook) -> Self {
+        self.hooks.send.push(Arc::new(hook));
+        self
+    }
+
+    /// Adds a hook that may forbid attempts: a closure will do.
+    #[doc(alias = "registerCheckForbiddenHook")]
+    pub fn check_forbidden_hook(mut self, hook: impl CheckForbiddenHook) -> Self {
+        self.hooks.forbidden.push(Arc::new(hook));
+        self
+    }
+
+    /// Adds a hook that sees every request on the wire, those that are no sends among them, and its answer.
+    #[doc(alias = "RPCHook")]
+    pub fn rpc_hook(mut self, hook: impl RpcHook) -> Self {
+        self.rpc_hooks.push(Arc::new(hook));
+        self
+    }
+
     /// Sets the transport's limits, connection times, clock and seed.
     #[doc(alias = "NettyClientConfig")]
     pub fn remoting(mut self, config: RemotingConfig) -> Self {
@@ -275,6 +301,10 @@ impl ProducerBuilder {
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
             remoting = remoting.hook(header);
         }
+        let metrics = Arc::new(Metrics::default());
+        for hook in self.rpc_hooks {
+            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+        }
         let remoting = remoting.build()?;
         let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
         let instance = InstanceConfig {
@@ -294,7 +324,7 @@ impl ProducerBuilder {
             route_refresh_interval: config.route_refresh_interval,
         };
         let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks)))
+        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
     }
 }
 

@@ -9,9 +9,11 @@ mod config;
 mod enqueue_request;
 mod error;
 mod fault_probe;
+mod hook;
 mod in_flight_limits;
 mod instance;
 mod latency_fault;
+mod metrics;
 pub mod namespace;
 mod producer;
 mod protocol;
@@ -31,12 +33,17 @@ pub use compression::Compression;
 pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
 pub use enqueue_request::{EnqueueFuture, EnqueueRequest};
 pub use error::{AttemptError, NoRoom, Outcome, SelectError, SendError, SendErrorKind, StartError};
+pub use hook::{
+    CheckForbiddenContext, CheckForbiddenHook, HookError, MessageType, RpcHook, SendContext, SendEnd, SendHook,
+    SendReport,
+};
 pub use in_flight_limits::InFlightLimits;
 pub use instance::{
     IntoNameServers, InvalidNameServers, NameServerFailure, NameServerList, NameServersError, RouteError,
     ShutdownReport,
 };
 pub use latency_fault::LatencyFault;
+pub use metrics::{BrokerMetrics, LatencyBuckets, MetricsSnapshot};
 pub use producer::Producer;
 pub use retry_policy::RetryPolicy;
 pub use send_handle::SendHandle;

@@ -14,6 +14,7 @@ use crate::config::ProducerConfig;
 use crate::enqueue_request::EnqueueRequest;
 use crate::error::SendError;
 use crate::instance::{RouteError, ShutdownReport};
+use crate::metrics::MetricsSnapshot;
 use crate::send::Sender;
 use crate::send_handle::SendHandle;
 use crate::send_request::{OnewayRequest, SendRequest};
@@ -198,6 +199,12 @@ impl Producer {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.sender().in_flight()
+    }
+
+    /// Returns a copy of its counters.
+    #[must_use]
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.sender().metrics()
     }
 
     /// Returns how many tasks it runs, those of its connections included; none after a shutdown.

@@ -6,6 +6,7 @@
 //! Each step calls only downward and returns a value. One deadline, made at the top, bounds all of them. After a failed attempt
 //! `retry` decides whether `select` and `attempt` have another turn.
 
+mod account;
 mod attempt;
 mod compress;
 mod enqueue;
@@ -36,11 +37,14 @@ use crate::callback::{CallbackExecutor, Callbacks};
 use crate::config::ProducerConfig;
 use crate::error::{Failure, Outcome, SendError};
 use crate::fault_probe;
+use crate::hook::Hooks;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
+use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
 use crate::send_result::{SendResult, SendStatus};
 use crate::send_way::SendWay;
+use account::Account;
 use enter::Entered;
 use faults::Faults;
 use gate::Gate;
@@ -78,6 +82,8 @@ pub(crate) struct Sender {
     compression_failures: compress::Failures,
     gate: Arc<Gate>,
     callbacks: Callbacks,
+    hooks: Hooks,
+    metrics: Arc<Metrics>,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
     report: OnceCell<ShutdownReport>,
@@ -91,6 +97,8 @@ impl Sender {
         producer_group: Arc<str>,
         instance: ClientInstance,
         callbacks: CallbackExecutor,
+        hooks: Hooks,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let random = instance.remoting().random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
@@ -123,6 +131,8 @@ impl Sender {
             compression_failures,
             gate,
             callbacks,
+            hooks,
+            metrics,
             unfinished,
             report,
             deserted,
@@ -140,7 +150,7 @@ impl Sender {
         self.deliver(message, started, options, deadline).await
     }
 
-    /// Sends a message that has its room.
+    /// Sends a message that has its room, and accounts for it.
     async fn deliver(
         &self,
         message: Message,
@@ -148,7 +158,21 @@ impl Sender {
         options: &SendOptions,
         deadline: Deadline,
     ) -> Result<SendResult, SendError> {
-        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline).await?;
+        let mut account = Account::open(self, options.way, started);
+        let result = self.attempts(message, started, options, deadline, &mut account).await;
+        account.close(&result);
+        result
+    }
+
+    async fn attempts(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+        account: &mut Account<'_>,
+    ) -> Result<SendResult, SendError> {
+        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline, account).await?;
         let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
         let mut tries = Tries::new(policy.tries());
         let mut degraded = None;
@@ -156,8 +180,11 @@ impl Sender {
             let target = fixed.clone().or_else(|| self.select(&route, tries.last_broker()));
             let Some(target) = target else { return Err(prepared.without_queue(tries.into_attempts(), started)) };
             let budget = retry::attempt_deadline(deadline, tries.left(), policy);
-            let (attempt, stored) = self.attempt(&prepared, &route, target, budget).await;
+            account.begin(&target.broker_name);
+            let (attempt, stored) = self.attempt(&prepared, &route, target, options.way, budget).await;
+            account.end(&attempt, stored.as_ref().map(|stored| stored.status));
             self.faults.record(&attempt);
+            let failed = attempt.error().map(|error| (Arc::clone(attempt.broker_name()), error.kind()));
             let again = match stored {
                 Some(stored) if stored.status == SendStatus::SendOk || !policy.is_after_degraded() => {
                     self.budget.refill();
@@ -171,6 +198,9 @@ impl Sender {
             };
             if !again || deadline.is_expired() {
                 break;
+            }
+            if let Some((broker, reason)) = failed {
+                account.retried(&broker, reason);
             }
             // A route that was refreshed meanwhile is the better one to choose from.
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
@@ -191,14 +221,30 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<(), SendError> {
         let Entered { message, inside: _inside, started } = self.enter(message, options.at_once, deadline).await?;
-        let Ready { prepared, route, fixed } = self.ready(message, started, options, deadline).await?;
+        let mut account = Account::open(self, options.way, started);
+        let result = self.attempt_once(message, started, options, deadline, &mut account).await;
+        account.close_oneway(&result);
+        result.map(drop)
+    }
+
+    async fn attempt_once(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+        account: &mut Account<'_>,
+    ) -> Result<Attempt, SendError> {
+        let Ready { prepared, route, fixed } = self.ready(message, started, options, deadline, account).await?;
         let Some(target) = fixed.or_else(|| self.select(&route, None)) else {
             return Err(prepared.without_queue(Attempts::None, started));
         };
-        let attempt = self.attempt_oneway(&prepared, &route, target, deadline).await;
+        account.begin(&target.broker_name);
+        let attempt = self.attempt_oneway(&prepared, &route, target, options.way, deadline).await;
+        account.end(&attempt, None);
         self.faults.record_oneway(&attempt);
         match attempt.error() {
-            None => Ok(()),
+            None => Ok(attempt),
             Some(_) => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
         }
     }
@@ -211,8 +257,23 @@ impl Sender {
         started: Instant,
         options: &SendOptions,
         deadline: Deadline,
+        account: &mut Account<'_>,
     ) -> Result<Ready, SendError> {
-        let prepared = match self.prepare(message, deadline).await {
+        let edited = match account.before(&message) {
+            Ok(edited) => edited,
+            Err(error) => return Err(refused(message, Failure::Hook(error), started)),
+        };
+        if let Some(Err(error)) = edited.as_ref().map(|edited| edited.validate(&self.limits)) {
+            return Err(refused(message, Failure::Message(error), started));
+        }
+        let prepared = match edited {
+            None => self.prepare(message, deadline).await,
+            Some(edited) => match self.prepare(edited, deadline).await {
+                Ok(prepared) => Ok(prepared.instead_of(message)),
+                Err((_edited, error)) => Err((message, error)),
+            },
+        };
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err((message, error)) => return Err(refused(message, Failure::Message(error), started)),
         };
@@ -254,8 +315,10 @@ impl Sender {
                 }
             }
             Next::Again | Next::AgainAfterPause => {
-                // Moving to another broker is free where nothing was sent, and away from one that is set aside.
-                let free = may_move && (not_sent || suspected);
+                // Moving to another broker is free where nothing was sent, and away from one that is set aside; but not from one dead
+                // broker to the next, or a cluster that is down would get every retry there is.
+                let free =
+                    may_move && (not_sent || suspected) && self.faults.trusts_other(route, attempt.broker_name());
                 if !tries.spend(attempt) || !(free || self.budget.take()) {
                     return false;
                 }
@@ -303,6 +366,10 @@ impl Sender {
             Ok(()) => 0,
             Err(_) => self.gate.count(),
         }
+    }
+
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
     }
 
     pub(crate) fn in_flight(&self) -> usize {

@@ -106,6 +106,7 @@ fn fact_without_broker(kind: SendErrorKind) -> &'static str {
         SendErrorKind::NameServers => "no name server gave the topic's route",
         SendErrorKind::DeadlineExpired => "the time was over before the topic's route was known",
         SendErrorKind::NoRoom => "the producer has no room for another send",
+        SendErrorKind::Hook => "a hook stopped the send",
         SendErrorKind::Closed => "the producer is shut down",
         _ => "no broker was chosen",
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageError};
+use rmq_remoting::HookError;
 
 use super::{AttemptError, NoRoom, Outcome, SelectError, advice};
 use crate::attempts::{Attempt, Attempts};
@@ -40,6 +41,8 @@ pub(crate) enum Failure {
     Select(SelectError),
     /// The producer has no room for another send.
     NoRoom(NoRoom),
+    /// A hook failed before anything was tried.
+    Hook(HookError),
     /// The producer is shut down.
     Closed,
     /// The runtime ended before the send did.
@@ -82,7 +85,7 @@ pub enum SendErrorKind {
     UnreadableAnswer,
     /// The queue given, or the selector's choice, cannot be used. Nothing was sent.
     InvalidQueue,
-    /// A hook stopped the request. Nothing was sent.
+    /// A hook stopped the send, or panicked before it. Nothing was sent.
     Hook,
     /// The request makes no legal frame. Nothing was sent.
     Encode,
@@ -91,6 +94,28 @@ pub enum SendErrorKind {
 }
 
 impl SendErrorKind {
+    /// All of them, in the order of their declaration.
+    pub(crate) const ALL: [Self; 18] = [
+        Self::InvalidMessage,
+        Self::NoRoute,
+        Self::NoWritableQueue,
+        Self::NameServers,
+        Self::NoBroker,
+        Self::Connect,
+        Self::NoRoom,
+        Self::DeadlineExpired,
+        Self::ConnectionLost,
+        Self::Timeout,
+        Self::Refused,
+        Self::Busy,
+        Self::BrokerFailed,
+        Self::UnreadableAnswer,
+        Self::InvalidQueue,
+        Self::Hook,
+        Self::Encode,
+        Self::Closed,
+    ];
+
     /// Returns its name in lower case, e.g. `no_route`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -193,6 +218,7 @@ impl SendError {
             Failure::Route(error) => error.kind(),
             Failure::Select(_) => SendErrorKind::InvalidQueue,
             Failure::NoRoom(_) => SendErrorKind::NoRoom,
+            Failure::Hook(_) => SendErrorKind::Hook,
             Failure::Closed | Failure::Lost => SendErrorKind::Closed,
             Failure::Attempt => self.last().map_or(SendErrorKind::Closed, AttemptError::kind),
         }
@@ -306,6 +332,7 @@ impl Error for SendError {
             Failure::Route(error) => Some(error),
             Failure::Select(error) => Some(error),
             Failure::NoRoom(error) => Some(error),
+            Failure::Hook(error) => Some(error),
             Failure::Closed | Failure::Lost => None,
             Failure::Attempt => self.last().map(|error| error as &(dyn Error + 'static)),
         }

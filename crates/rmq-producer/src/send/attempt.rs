@@ -16,7 +16,9 @@ use super::select::Target;
 use crate::attempts::Attempt;
 use crate::config::SendHeaderVersion;
 use crate::error::AttemptError;
+use crate::hook::CheckForbiddenContext;
 use crate::protocol::{SendMessage, SendMessageV1, SendMessageV2};
+use crate::send_way::SendWay;
 
 impl Sender {
     /// Sends the message to one queue and reads the broker's answer.
@@ -25,6 +27,7 @@ impl Sender {
         prepared: &Prepared,
         route: &TopicRoute,
         target: Target,
+        way: SendWay,
         deadline: Deadline,
     ) -> (Attempt, Option<Stored>) {
         let begun = Begun::new(target, prepared);
@@ -32,6 +35,9 @@ impl Sender {
             Ok(address) => address,
             Err(error) => return (begun.failed(None, error), None),
         };
+        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
+            return (begun.failed(Some(address), error), None);
+        }
         let request = self.request(prepared, &begun.target);
         let answer = self.instance.remoting().invoke(&address, request, deadline).await;
         match answer.map_err(AttemptError::from).and_then(|answer| reply::read(&answer, &address, &begun.target)) {
@@ -46,6 +52,7 @@ impl Sender {
         prepared: &Prepared,
         route: &TopicRoute,
         target: Target,
+        way: SendWay,
         deadline: Deadline,
     ) -> Attempt {
         let begun = Begun::new(target, prepared);
@@ -53,6 +60,9 @@ impl Sender {
             Ok(address) => address,
             Err(error) => return begun.failed(None, error),
         };
+        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
+            return begun.failed(Some(address), error);
+        }
         let request = self.request(prepared, &begun.target);
         match self.instance.remoting().invoke_oneway(&address, request, deadline).await {
             Ok(()) => begun.done(Some(address)),
@@ -67,6 +77,28 @@ impl Sender {
             Ok(None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(broker_name) }),
             Err(source) => Err(AttemptError::BadAddress { broker_name: Arc::clone(broker_name), source }),
         }
+    }
+
+    fn check_forbidden(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        way: SendWay,
+    ) -> Result<(), AttemptError> {
+        if self.hooks.forbidden.is_empty() {
+            return Ok(());
+        }
+        let context = CheckForbiddenContext {
+            name_servers: &self.config.name_servers,
+            group: &self.producer_group,
+            way,
+            address,
+            message: prepared.message(),
+            queue: &target.queue,
+            unit_mode: false,
+        };
+        self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
     fn request(&self, prepared: &Prepared, target: &Target) -> RemotingCommand {

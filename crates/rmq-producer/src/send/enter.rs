@@ -96,6 +96,7 @@ impl Sender {
     }
 
     fn refuse(&self, message: Message, failure: Failure, started: Instant) -> SendError {
+        self.metrics.refused();
         refused(message, failure, started)
     }
 }

@@ -25,6 +25,8 @@ use crate::send_result::SendResult;
 /// A valid message with its unique id, in the form in which every attempt sends it.
 pub(super) struct Prepared {
     message: Message,
+    /// The caller's, where hooks made another one of it.
+    original: Option<Message>,
     /// The client's unique id; copies of the message share it.
     message_id: String,
     /// The topic as brokers know it.
@@ -65,7 +67,7 @@ impl Sender {
         };
         let shown_topic = self.namespace.unwrap_shared(message.topic_shared());
         let sys_flag = sys_flag.0;
-        Ok(Prepared { message, message_id, topic, shown_topic, body, sys_flag, properties, reconsumed })
+        Ok(Prepared { message, original: None, message_id, topic, shown_topic, body, sys_flag, properties, reconsumed })
     }
 
     /// The message was checked without the namespace, which makes its topic longer.
@@ -123,6 +125,12 @@ impl Reconsumed {
 }
 
 impl Prepared {
+    /// Gives this message back when the send fails.
+    pub(super) fn instead_of(mut self, original: Message) -> Self {
+        self.original = Some(original);
+        self
+    }
+
     pub(super) fn message(&self) -> &Message {
         &self.message
     }
@@ -178,7 +186,13 @@ impl Prepared {
             Failure::Route(error) => Failure::Route(error.of_topic(&self.shown_topic)),
             other => other,
         };
-        SendError::new(failure, self.message, Some(self.message_id), attempts, started.elapsed())
+        SendError::new(
+            failure,
+            self.original.unwrap_or(self.message),
+            Some(self.message_id),
+            attempts,
+            started.elapsed(),
+        )
     }
 
     /// Ends a send whose route has no queue that can be sent to.

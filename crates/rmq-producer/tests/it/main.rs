@@ -1,6 +1,7 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
 mod any_compressed;
+mod bounds;
 mod callback;
 mod cancel;
 mod compression;
@@ -12,6 +13,8 @@ mod golden_compression;
 mod golden_hash;
 mod golden_namespace;
 mod heartbeat;
+mod hooks;
+mod metrics;
 mod name_servers;
 mod namespace;
 mod oneway;

@@ -261,7 +261,7 @@ impl Story {
         if self.tries.len() > tries {
             broken.push(format!("{} attempts, {tries} were allowed", self.tries.len()));
         }
-        let late = self.at.saturating_duration_since(page.began + page.how.timeout);
+        let late = (self.at - page.began).saturating_sub(page.how.timeout);
         if late > milliseconds(2) {
             broken.push(format!("I6: {late:?} after the deadline"));
         }

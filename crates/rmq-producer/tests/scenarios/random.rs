@@ -66,6 +66,7 @@ fn play(seed: u64) -> Arc<Ledger> {
 struct SeedOfPanic(u64);
 
 impl Drop for SeedOfPanic {
+    #[allow(clippy::print_stderr, reason = "a panic is under way, and this is where its message goes")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the seed was {}", self.0);

@@ -48,7 +48,7 @@ fn messages_confirmed_before_and_after_a_broker_is_killed_are_all_there() {
             .await;
             let ledger = Ledger::of(told);
             let tally = ledger.compare(&place.read(&topic, ledger.confirmed()).await);
-            println!("{tally:?}");
+            assert_eq!(tally.failed, 0, "{:?}", ledger.first_failure());
         },
     );
 }

@@ -86,5 +86,5 @@ impl Load {
 
 const VARIABLE: &str = "RMQ_FAULT_SENDS";
 const BODY_BYTES: usize = 200;
-const IN_FLIGHT: usize = 64;
+pub(super) const IN_FLIGHT: usize = 64;
 const SENDS: usize = 2_000;
