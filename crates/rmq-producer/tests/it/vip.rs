@@ -50,7 +50,7 @@ async fn a_suspect_is_probed_where_messages_go() {
     let producer = with_defaults(&cluster).connector(network).vip_channel(true).start().await.unwrap();
     let broker = cluster.broker("broker-a");
     broker.on(RequestCode::SEND_MESSAGE_V2, Fault::silent().times(1));
-    for _ in 0..4 {
+    for _ in 0..8 {
         producer.send(hello()).await.unwrap();
     }
     tokio::time::sleep(seconds(3)).await;
