@@ -11,7 +11,10 @@ fn adds_up(metrics: &MetricsSnapshot) {
     assert_eq!(metrics.accepted, metrics.ended() + metrics.in_flight, "{metrics:?}");
     for broker in &metrics.brokers {
         assert_eq!(broker.sent, broker.ended() + broker.in_flight, "{broker:?}");
-        assert_eq!(broker.latency.count(), broker.stored + broker.degraded, "{broker:?}");
+        // The histogram is read a moment after the counters: they agree exactly once nothing is under way.
+        let answered = broker.stored + broker.degraded;
+        assert!(broker.latency.count() >= answered, "{broker:?}");
+        assert!(broker.in_flight > 0 || broker.latency.count() == answered, "{broker:?}");
     }
 }
 
