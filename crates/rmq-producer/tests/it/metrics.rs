@@ -11,10 +11,13 @@ fn adds_up(metrics: &MetricsSnapshot) {
     assert_eq!(metrics.accepted, metrics.ended() + metrics.in_flight, "{metrics:?}");
     for broker in &metrics.brokers {
         assert_eq!(broker.sent, broker.ended() + broker.in_flight, "{broker:?}");
-        // The histogram is read a moment after the counters: they agree exactly once nothing is under way.
-        let answered = broker.stored + broker.degraded;
-        assert!(broker.latency.count() >= answered, "{broker:?}");
-        assert!(broker.in_flight > 0 || broker.latency.count() == answered, "{broker:?}");
+    }
+}
+
+/// Only where nothing is under way: a snapshot does not stop the world.
+fn latencies_add_up(metrics: &MetricsSnapshot) {
+    for broker in &metrics.brokers {
+        assert_eq!(broker.latency.count(), broker.stored + broker.degraded, "{broker:?}");
     }
 }
 
@@ -36,6 +39,7 @@ async fn each_end_has_its_counter() {
     producer.send(rmq_producer::Message::new("orders", "")).await.unwrap_err();
     let metrics = producer.metrics();
     adds_up(&metrics);
+    latencies_add_up(&metrics);
     assert_eq!((metrics.accepted, metrics.refused, metrics.in_flight, metrics.queued_bytes), (7, 1, 0, 0));
     assert_eq!((metrics.stored, metrics.written, metrics.degraded), (1, 1, 1));
     assert_eq!((metrics.rejected, metrics.busy, metrics.not_sent, metrics.maybe_stored), (1, 1, 1, 1));
@@ -79,6 +83,10 @@ async fn a_callback_s_panic_is_counted() {
 async fn all_adds_up_under_faults_and_cancels_of_every_way() {
     let cluster = start(TestCluster::builder().brokers(2).topic("orders", 4)).await;
     let producer = with_defaults(&cluster).send_timeout(milliseconds(400)).start().await.unwrap();
+    // One of each that the storm may miss.
+    cluster.on(SEND, &Fault::status(ResponseCode::SLAVE_NOT_AVAILABLE).times(1));
+    producer.send(hello()).await.unwrap();
+    cluster.clear_faults();
     for name in ["broker-a", "broker-b"] {
         let broker = cluster.broker(name);
         broker.on(SEND, Fault::reply(ResponseCode::SYSTEM_BUSY).nth(7).times(40));
@@ -104,8 +112,9 @@ async fn all_adds_up_under_faults_and_cancels_of_every_way() {
     assert!(producer.shutdown(seconds(10)).await.is_clean());
     let metrics = producer.metrics();
     adds_up(&metrics);
+    latencies_add_up(&metrics);
     assert_eq!((metrics.in_flight, metrics.queued_bytes, producer.in_flight()), (0, 0, 0));
-    assert!(metrics.accepted + metrics.refused >= 1_900, "{metrics:?}");
+    assert!(metrics.accepted + metrics.refused >= 1_500, "{metrics:?}");
     assert!(metrics.stored > 0 && metrics.degraded > 0 && metrics.dropped + metrics.abandoned > 0, "{metrics:?}");
     assert!(metrics.brokers.iter().all(|broker| broker.in_flight == 0));
     // No more copies than the counters allow.
