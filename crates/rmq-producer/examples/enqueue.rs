@@ -3,18 +3,19 @@
 //! Runs without a server; NAMESRV_ADDR=host:9876 names a real one.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-mod place;
+mod support;
 
 use std::error::Error;
 use std::time::Duration;
 
-use rmq_producer::{InFlightLimits, Message, Producer};
+use rmq_producer::{InFlightLimits, Message};
+use support::Cluster;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (name_servers, _cluster) = place::open().await?;
+    let cluster = Cluster::find(&["orders"]).await?;
     let room = InFlightLimits::new(100, 16 << 20);
-    let producer = Producer::builder("examples").name_servers(name_servers).back_pressure(room).start().await?;
+    let producer = cluster.producer("examples").back_pressure(room).start().await?;
     let mut handles = Vec::new();
     for n in 0..1_000 {
         handles.push(producer.enqueue(Message::new("orders", format!("order {n}"))).await?);

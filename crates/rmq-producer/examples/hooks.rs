@@ -3,14 +3,15 @@
 //! Runs without a server; NAMESRV_ADDR=host:9876 names a real one.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-mod place;
+mod support;
 
 use std::error::Error;
 use std::time::Duration;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rmq_producer::{Message, Producer, SendContext, SendEnd, SendHook, SendReport};
+use rmq_producer::{Message, SendContext, SendEnd, SendHook, SendReport};
+use support::Cluster;
 
 /// A span per send. A real one asks its tracer for the two ids.
 #[derive(Default)]
@@ -34,9 +35,9 @@ impl SendHook for Traceparent {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (name_servers, _cluster) = place::open().await?;
+    let cluster = Cluster::find(&["orders"]).await?;
     let hook = Traceparent::default();
-    let producer = Producer::builder("examples").name_servers(name_servers).send_hook(hook).start().await?;
+    let producer = cluster.producer("examples").send_hook(hook).start().await?;
     producer.send(Message::new("orders", "hello")).await?;
     producer.enqueue(Message::new("orders", "hello again")).await?.await?;
     producer.shutdown(Duration::from_secs(5)).await;
