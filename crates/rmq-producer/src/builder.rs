@@ -11,6 +11,7 @@ use rmq_message::MessageLimits;
 use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
 use crate::callback::CallbackExecutor;
+use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
@@ -18,6 +19,7 @@ use crate::in_flight_limits::InFlightLimits;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
 use crate::latency_fault::LatencyFault;
 use crate::metrics::Metrics;
+use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
@@ -165,6 +167,62 @@ impl ProducerBuilder {
         self
     }
 
+    /// Sets which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
+    ///
+    /// Done once per send. A body of 256 KiB and more is compressed on a thread of the runtime's pool for blocking work, unless the runtime
+    /// has but one thread: there it is done in place. A body whose compressor fails or panics is sent as it is, and counted
+    /// ([`Producer::compression_failures`]).
+    #[doc(alias = "setCompressMsgBodyOverHowmuch")]
+    #[doc(alias = "setCompressLevel")]
+    #[doc(alias = "setCompressType")]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.config.compression = compression;
+        self
+    }
+
+    /// Sets the namespace that is put in front of topics and groups on the wire (`MQ_INST_1%orders`); results, queues and errors are without
+    /// it. Default: the one that the name servers' address says if it is an end point `MQ_INST_<word>_<word>.…`, else none. An empty text
+    /// is no namespace, whatever the address says.
+    #[doc(alias = "setNamespace")]
+    #[doc(alias = "WithNamespace")]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.config.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Sets the namespace that every request names in its header, look-ups and heartbeats among them; names stay as they are. Servers since
+    /// 5.2.0 understand it, others ignore it. Default: none; an empty text is none.
+    #[doc(alias = "setNamespaceV2")]
+    pub fn namespace_v2(mut self, namespace: impl Into<String>) -> Self {
+        self.config.namespace_v2 = Some(namespace.into());
+        self
+    }
+
+    /// Says that messages are for the brokers of one unit of a deployment, which marks topics that are created by them. Default: false.
+    #[doc(alias = "setUnitMode")]
+    pub fn unit_mode(mut self, on: bool) -> Self {
+        self.config.unit_mode = on;
+        self
+    }
+
+    /// Names the unit, which becomes the last part of the client id. Default: none.
+    #[doc(alias = "setUnitName")]
+    #[doc(alias = "WithUnitName")]
+    pub fn unit_name(mut self, name: impl Into<String>) -> Self {
+        self.config.unit_name = Some(name.into());
+        self
+    }
+
+    /// Sends messages, and probes of brokers, to the second port of each broker, two below the first; heartbeats go to the first. Default:
+    /// false.
+    #[doc(alias = "setVipChannelEnabled")]
+    #[doc(alias = "setSendMessageWithVIPChannel")]
+    #[doc(alias = "WithVIPChannel")]
+    pub fn vip_channel(mut self, on: bool) -> Self {
+        self.config.vip_channel = on;
+        self
+    }
+
     /// Sets where callbacks run, and how many at a time. Default: as many as there are CPUs, on the runtime of the start.
     #[doc(alias("setCallbackExecutor", "setAsyncSenderExecutor", "clientCallbackExecutorThreads"))]
     pub fn callbacks(mut self, executor: CallbackExecutor) -> Self {
@@ -239,18 +297,24 @@ impl ProducerBuilder {
         if let Some(connector) = self.connector {
             remoting = remoting.connector(connector);
         }
+        let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
+        if let Some(header) = NamespaceHeader::of(&namespace_v2) {
+            remoting = remoting.hook(header);
+        }
         let metrics = Arc::new(Metrics::default());
         for hook in self.rpc_hooks {
             remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
         }
         let remoting = remoting.build()?;
-        let producer_group: Arc<str> = config.producer_group.as_str().into();
+        let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
         let instance = InstanceConfig {
             producer_group: Arc::clone(&producer_group),
             name_servers,
             client_ip: config.client_ip,
             resolve_hosts,
             instance_name: config.instance_name.clone(),
+            unit_name: config.unit_name.clone(),
+            vip_channel: config.vip_channel,
             create_topic_key: config.create_topic_key.as_str().into(),
             default_topic_queue_nums: config.default_topic_queue_nums,
             header_encoding: config.header_encoding,

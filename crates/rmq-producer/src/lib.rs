@@ -4,6 +4,7 @@
 mod attempts;
 mod builder;
 mod callback;
+pub mod compression;
 mod config;
 mod enqueue_request;
 mod error;
@@ -13,6 +14,7 @@ mod in_flight_limits;
 mod instance;
 mod latency_fault;
 mod metrics;
+pub mod namespace;
 mod producer;
 mod protocol;
 mod retry_policy;
@@ -22,10 +24,12 @@ mod send_handle;
 mod send_request;
 mod send_result;
 mod send_way;
+mod vip;
 
 pub use attempts::{Attempt, AttemptPhase};
 pub use builder::ProducerBuilder;
 pub use callback::CallbackExecutor;
+pub use compression::Compression;
 pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
 pub use enqueue_request::{EnqueueFuture, EnqueueRequest};
 pub use error::{AttemptError, NoRoom, Outcome, SelectError, SendError, SendErrorKind, StartError};

@@ -213,6 +213,12 @@ impl Producer {
         self.sender().tasks()
     }
 
+    /// Returns how many bodies were sent as they were because their compressor failed.
+    #[must_use]
+    pub fn compression_failures(&self) -> u64 {
+        self.sender().compression_failures()
+    }
+
     /// Returns the id by which brokers know this client.
     #[doc(alias = "getClientId")]
     #[must_use]
@@ -220,7 +226,7 @@ impl Producer {
         self.sender().instance().client_id()
     }
 
-    /// Returns the producer group.
+    /// Returns the producer group, without namespace.
     #[doc(alias = "getProducerGroup")]
     #[must_use]
     pub fn group(&self) -> &str {

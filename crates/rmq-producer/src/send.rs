@@ -8,10 +8,12 @@
 
 mod account;
 mod attempt;
+mod compress;
 mod enqueue;
 mod enter;
 mod faults;
 mod gate;
+mod namespace;
 mod prepare;
 mod reply;
 mod retry;
@@ -38,6 +40,7 @@ use crate::fault_probe;
 use crate::hook::Hooks;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
 use crate::metrics::{Metrics, MetricsSnapshot};
+use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
 use crate::send_result::{SendResult, SendStatus};
 use crate::send_way::SendWay;
@@ -66,7 +69,9 @@ pub(crate) struct SendOptions {
 /// What all handles of one producer share.
 pub(crate) struct Sender {
     config: ProducerConfig,
+    /// In the namespace.
     producer_group: Arc<str>,
+    namespace: Namespace,
     instance: ClientInstance,
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
@@ -74,6 +79,7 @@ pub(crate) struct Sender {
     cursors: Cursors,
     faults: Faults,
     budget: RetryBudget,
+    compression_failures: compress::Failures,
     gate: Arc<Gate>,
     callbacks: Callbacks,
     hooks: Hooks,
@@ -96,7 +102,11 @@ impl Sender {
     ) -> Self {
         let random = instance.remoting().random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
-        let limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
+        let namespace = config.name_prefix();
+        let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
+        if let Some(namespace) = namespace.prefix() {
+            limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
+        }
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
         let faults = Faults::new(config.latency_fault.as_ref());
@@ -104,18 +114,21 @@ impl Sender {
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
         let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
+        let compression_failures = compress::Failures::default();
         let gate = Gate::new(config.back_pressure);
         let callbacks = Callbacks::new(callbacks, instance.runtime());
         let deserted = CancellationToken::new();
         Self {
             config,
             producer_group,
+            namespace,
             instance,
             ids,
             limits,
             cursors,
             faults,
             budget,
+            compression_failures,
             gate,
             callbacks,
             hooks,
@@ -246,19 +259,29 @@ impl Sender {
         deadline: Deadline,
         account: &mut Account<'_>,
     ) -> Result<Ready, SendError> {
-        let prepared = match account.before(&message) {
-            Ok(None) => self.prepare(message),
-            Ok(Some(edited)) => match edited.validate(&self.limits) {
-                Ok(()) => self.prepare(edited).instead_of(message),
-                Err(error) => return Err(refused(message, Failure::Message(error), started)),
-            },
+        let edited = match account.before(&message) {
+            Ok(edited) => edited,
             Err(error) => return Err(refused(message, Failure::Hook(error), started)),
+        };
+        if let Some(Err(error)) = edited.as_ref().map(|edited| edited.validate(&self.limits)) {
+            return Err(refused(message, Failure::Message(error), started));
+        }
+        let prepared = match edited {
+            None => self.prepare(message, deadline).await,
+            Some(edited) => match self.prepare(edited, deadline).await {
+                Ok(prepared) => Ok(prepared.instead_of(message)),
+                Err((_edited, error)) => Err((message, error)),
+            },
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err((message, error)) => return Err(refused(message, Failure::Message(error), started)),
         };
         let route = match self.instance.publish_info(prepared.topic(), deadline).await {
             Ok(route) => route,
             Err(error) => return Err(prepared.failed(Failure::Route(error), Attempts::None, started)),
         };
-        match Self::fixed(&options.aim, prepared.message(), &route) {
+        match self.fixed(&options.aim, &prepared, &route) {
             Ok(fixed) => Ok(Ready { prepared, route, fixed }),
             Err(error) => Err(prepared.failed(Failure::Select(error), Attempts::None, started)),
         }
@@ -292,8 +315,10 @@ impl Sender {
                 }
             }
             Next::Again | Next::AgainAfterPause => {
-                // Moving to another broker is free where nothing was sent, and away from one that is set aside.
-                let free = may_move && (not_sent || suspected);
+                // Moving to another broker is free where nothing was sent, and away from one that is set aside; but not from one dead
+                // broker to the next, or a cluster that is down would get every retry there is.
+                let free =
+                    may_move && (not_sent || suspected) && self.faults.trusts_other(route, attempt.broker_name());
                 if !tries.spend(attempt) || !(free || self.budget.take()) {
                     return false;
                 }
@@ -317,7 +342,10 @@ impl Sender {
         if self.gate.is_closed() {
             return Err(RouteError::Closed);
         }
-        Ok(self.instance.publish_info(topic, deadline).await?.publish.queues().to_vec())
+        let wrapped = self.namespace.wrap_shared(topic);
+        let shown = self.namespace.unwrap_shared(topic);
+        let route = self.instance.publish_info(&wrapped, deadline).await.map_err(|error| error.of_topic(&shown))?;
+        Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
     pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {

@@ -67,7 +67,7 @@ impl ClientInstance {
             None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
         };
         let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
-        let client_id: Arc<str> = client_id::compose(ip, &instance_name).into();
+        let client_id: Arc<str> = client_id::compose(ip, &instance_name, config.unit_name.as_deref()).into();
 
         let tasks = Tasks::new(runtime);
         let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };
@@ -84,7 +84,8 @@ impl ClientInstance {
         tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
         tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
         info!(client_id = &*client_id, group = &*config.producer_group, "started");
-        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks })
+        let vip_channel = config.vip_channel;
+        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks, vip_channel })
     }
 
     /// Stops the tasks, takes leave of the brokers until `deadline`, closes the sockets. May be called again.

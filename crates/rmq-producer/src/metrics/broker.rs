@@ -39,6 +39,10 @@ impl BrokerCounters {
     }
 
     pub(crate) fn ended(&self, how: Ended, elapsed: std::time::Duration) {
+        // First: a snapshot reads the histogram last, so that it is never behind the counters.
+        if matches!(how, Ended::Stored | Ended::Degraded) {
+            self.latency.record(elapsed);
+        }
         match how {
             Ended::Stored => &self.stored,
             Ended::Degraded => &self.degraded,
@@ -50,9 +54,6 @@ impl BrokerCounters {
             Ended::Dropped => &self.dropped,
         }
         .add_one();
-        if matches!(how, Ended::Stored | Ended::Degraded) {
-            self.latency.record(elapsed);
-        }
     }
 
     /// An attempt that failed for this reason is followed by another.

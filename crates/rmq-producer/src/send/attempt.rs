@@ -30,7 +30,7 @@ impl Sender {
         way: SendWay,
         deadline: Deadline,
     ) -> (Attempt, Option<Stored>) {
-        let begun = Begun::new(target);
+        let begun = Begun::new(target, prepared);
         let address = match self.address(&begun.target, route, deadline).await {
             Ok(address) => address,
             Err(error) => return (begun.failed(None, error), None),
@@ -55,7 +55,7 @@ impl Sender {
         way: SendWay,
         deadline: Deadline,
     ) -> Attempt {
-        let begun = Begun::new(target);
+        let begun = Begun::new(target, prepared);
         let address = match self.address(&begun.target, route, deadline).await {
             Ok(address) => address,
             Err(error) => return begun.failed(None, error),
@@ -112,9 +112,9 @@ impl Sender {
             born_timestamp: self.instance.remoting().clock().now_millis(),
             flag: prepared.flag(),
             properties: Some(prepared.properties.as_str().into()),
-            reconsume_times: Some(0),
-            unit_mode: Some(false),
-            max_reconsume_times: None,
+            reconsume_times: Some(prepared.reconsumed.times),
+            unit_mode: Some(self.config.unit_mode),
+            max_reconsume_times: prepared.reconsumed.at_most,
             batch: Some(false),
             broker_name: Some((&*target.broker_name).into()),
         };
@@ -129,14 +129,15 @@ impl Sender {
 }
 
 /// An attempt on its way.
-struct Begun {
+struct Begun<'a> {
     target: Target,
+    prepared: &'a Prepared,
     started: Instant,
 }
 
-impl Begun {
-    fn new(target: Target) -> Self {
-        Self { target, started: Instant::now() }
+impl<'a> Begun<'a> {
+    fn new(target: Target, prepared: &'a Prepared) -> Self {
+        Self { target, prepared, started: Instant::now() }
     }
 
     fn done(self, address: Option<Endpoint>) -> Attempt {
@@ -149,6 +150,7 @@ impl Begun {
 
     fn end(self, address: Option<Endpoint>, error: Option<Arc<AttemptError>>) -> Attempt {
         let Target { queue, broker_name } = self.target;
+        let queue = self.prepared.shown(queue);
         let elapsed = self.started.elapsed();
         debug!(
             topic = &**queue.topic(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rmq_fault::{Candidates, Choice, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn};
 use rmq_remoting::RemotingError;
+use rmq_route::TopicRoute;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
@@ -45,6 +46,13 @@ impl Faults {
 
     pub(crate) fn suspects(&self) -> &Arc<Suspects> {
         &self.suspects
+    }
+
+    /// Tells whether the route has a broker beside this one that is not set aside.
+    pub(super) fn trusts_other(&self, route: &TopicRoute, broker: &str) -> bool {
+        let mut others =
+            route.data.queue_datas.iter().map(|queues| &*queues.broker_name).filter(|name| *name != broker);
+        others.any(|name| !self.suspects.contains(name))
     }
 
     pub(crate) fn suspected(&self) -> &Arc<Notify> {

@@ -161,7 +161,12 @@ async fn shutdown_can_be_taken_up_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_dropped_anywhere_on_two_threads_leave_nothing() {
     let cluster = start(TestCluster::builder().brokers(2).topic("orders", 4)).await;
-    let producer = Producer::builder("pg").name_servers(cluster.name_servers()).start().await.unwrap();
+    let producer = Producer::builder("pg")
+        .name_servers(cluster.name_servers())
+        .send_timeout(seconds(60)) // the clock is real, and the machine may be busy
+        .start()
+        .await
+        .unwrap();
     let mut sends = tokio::task::JoinSet::new();
     for n in 0..4_000_usize {
         let producer = producer.clone();
