@@ -58,6 +58,12 @@ pub enum MessageError {
     /// A queue of `INNER_MULTI_DISPATCH` holds a path separator; its name becomes a folder of the broker.
     #[error("property \"INNER_MULTI_DISPATCH\" holds a path separator")]
     PathInDispatch,
+    /// A property that has to be a whole number is none.
+    #[error("property {name:?} is no whole number")]
+    NotANumber {
+        /// Its name.
+        name: String,
+    },
     /// All properties together, those included that the client adds, are longer than the limit.
     #[error("the properties take {bytes} bytes, over the limit of {limit}")]
     PropertiesTooLarge {
@@ -84,7 +90,8 @@ impl MessageError {
             | Self::BlankPropertyValue { .. }
             | Self::ReservedPropertyName { .. }
             | Self::SeparatorInProperty { .. }
-            | Self::SpaceInKey => NO_CODE,
+            | Self::SpaceInKey
+            | Self::NotANumber { .. } => NO_CODE,
         }
     }
 }

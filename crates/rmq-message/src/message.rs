@@ -83,6 +83,19 @@ impl Message {
         keys.into_iter().fold(self, Self::key)
     }
 
+    /// Sets the key by which messages stay in order: those with the same key go to the same queue of the topic, where they are stored in the
+    /// order in which their sends ended. A second key replaces the first. Not blank.
+    ///
+    /// The producer chooses the queue by the key's hash, to the queue that Java's `SelectMessageQueueByHash` chooses, unless the send names
+    /// a queue or a selector. Brokers and proxies of 5.x take the message as one that is in order (FIFO).
+    #[doc(alias = "PROPERTY_SHARDING_KEY")]
+    #[doc(alias = "WithShardingKey")]
+    #[doc(alias = "messageGroup")]
+    #[must_use]
+    pub fn sharding_key(self, key: impl Into<String>) -> Self {
+        self.set(property_key::SHARDING_KEY, key.into())
+    }
+
     /// Sets a property of the user's own; a second value of the same name replaces the first. Neither name nor value
     /// may be blank or hold U+0001 or U+0002, and the name may not be
     /// [reserved](property_key::is_reserved): those have setters here.
@@ -225,6 +238,13 @@ impl Message {
     #[must_use]
     pub fn key_text(&self) -> Option<&str> {
         self.properties.get(property_key::KEYS)
+    }
+
+    /// The key given to [`sharding_key`](Self::sharding_key).
+    #[doc(alias = "getShardingKey")]
+    #[must_use]
+    pub fn sharding(&self) -> Option<&str> {
+        self.properties.get(property_key::SHARDING_KEY)
     }
 
     /// The value of a property.

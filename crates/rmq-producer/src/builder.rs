@@ -8,12 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::MessageLimits;
-use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig};
+use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
+use crate::callback::CallbackExecutor;
+use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
 use crate::error::StartError;
+use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
+use crate::in_flight_limits::InFlightLimits;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
 use crate::latency_fault::LatencyFault;
+use crate::metrics::Metrics;
+use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
@@ -24,11 +30,15 @@ use crate::send::Sender;
 pub struct ProducerBuilder {
     config: ProducerConfig,
     connector: Option<Arc<dyn Connector>>,
+    callbacks: CallbackExecutor,
+    hooks: Hooks,
+    rpc_hooks: Vec<Arc<dyn RpcHook>>,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
-        Self { config, connector: None }
+        let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
+        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
@@ -141,11 +151,103 @@ impl ProducerBuilder {
         self
     }
 
+    /// Bounds what the producer holds at once, by number and bytes, whatever the way of sending; who finds no room waits within its own
+    /// deadline. Default: 8,192 sends, 64 MiB.
+    #[doc(alias("enableBackpressureForAsyncMode", "backPressureForAsyncSendNum", "backPressureForAsyncSendSize"))]
+    pub fn back_pressure(mut self, limits: InFlightLimits) -> Self {
+        self.config.back_pressure = limits;
+        self
+    }
+
     /// Keeps brokers that answer slowly, or fail, out of rotation for a while. Default: off. Brokers that went silent or cannot be
     /// connected are set aside without it too, until a probe is answered.
     #[doc(alias = "setSendLatencyFaultEnable")]
     pub fn latency_fault(mut self, fault: LatencyFault) -> Self {
         self.config.latency_fault = Some(fault);
+        self
+    }
+
+    /// Sets which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
+    ///
+    /// Done once per send. A body of 256 KiB and more is compressed on a thread of the runtime's pool for blocking work, unless the runtime
+    /// has but one thread: there it is done in place. A body whose compressor fails or panics is sent as it is, and counted
+    /// ([`Producer::compression_failures`]).
+    #[doc(alias = "setCompressMsgBodyOverHowmuch")]
+    #[doc(alias = "setCompressLevel")]
+    #[doc(alias = "setCompressType")]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.config.compression = compression;
+        self
+    }
+
+    /// Sets the namespace that is put in front of topics and groups on the wire (`MQ_INST_1%orders`); results, queues and errors are without
+    /// it. Default: the one that the name servers' address says if it is an end point `MQ_INST_<word>_<word>.…`, else none. An empty text
+    /// is no namespace, whatever the address says.
+    #[doc(alias = "setNamespace")]
+    #[doc(alias = "WithNamespace")]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.config.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Sets the namespace that every request names in its header, look-ups and heartbeats among them; names stay as they are. Servers since
+    /// 5.2.0 understand it, others ignore it. Default: none; an empty text is none.
+    #[doc(alias = "setNamespaceV2")]
+    pub fn namespace_v2(mut self, namespace: impl Into<String>) -> Self {
+        self.config.namespace_v2 = Some(namespace.into());
+        self
+    }
+
+    /// Says that messages are for the brokers of one unit of a deployment, which marks topics that are created by them. Default: false.
+    #[doc(alias = "setUnitMode")]
+    pub fn unit_mode(mut self, on: bool) -> Self {
+        self.config.unit_mode = on;
+        self
+    }
+
+    /// Names the unit, which becomes the last part of the client id. Default: none.
+    #[doc(alias = "setUnitName")]
+    #[doc(alias = "WithUnitName")]
+    pub fn unit_name(mut self, name: impl Into<String>) -> Self {
+        self.config.unit_name = Some(name.into());
+        self
+    }
+
+    /// Sends messages, and probes of brokers, to the second port of each broker, two below the first; heartbeats go to the first. Default:
+    /// false.
+    #[doc(alias = "setVipChannelEnabled")]
+    #[doc(alias = "setSendMessageWithVIPChannel")]
+    #[doc(alias = "WithVIPChannel")]
+    pub fn vip_channel(mut self, on: bool) -> Self {
+        self.config.vip_channel = on;
+        self
+    }
+
+    /// Sets where callbacks run, and how many at a time. Default: as many as there are CPUs, on the runtime of the start.
+    #[doc(alias("setCallbackExecutor", "setAsyncSenderExecutor", "clientCallbackExecutorThreads"))]
+    pub fn callbacks(mut self, executor: CallbackExecutor) -> Self {
+        self.callbacks = executor;
+        self
+    }
+
+    /// Adds a hook that sees every send at its beginning and its true end; hooks run in the order in which they were added.
+    #[doc(alias("registerSendMessageHook", "SendMessageHook", "WithInterceptor"))]
+    pub fn send_hook(mut self, hook: impl SendHook) -> Self {
+        self.hooks.send.push(Arc::new(hook));
+        self
+    }
+
+    /// Adds a hook that may forbid attempts: a closure will do.
+    #[doc(alias = "registerCheckForbiddenHook")]
+    pub fn check_forbidden_hook(mut self, hook: impl CheckForbiddenHook) -> Self {
+        self.hooks.forbidden.push(Arc::new(hook));
+        self
+    }
+
+    /// Adds a hook that sees every request on the wire, those that are no sends among them, and its answer.
+    #[doc(alias = "RPCHook")]
+    pub fn rpc_hook(mut self, hook: impl RpcHook) -> Self {
+        self.rpc_hooks.push(Arc::new(hook));
         self
     }
 
@@ -189,19 +291,30 @@ impl ProducerBuilder {
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
         let name_servers = config.validate()?;
+        self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
         let mut remoting = RemotingClient::builder().config(config.remoting.clone());
         if let Some(connector) = self.connector {
             remoting = remoting.connector(connector);
         }
+        let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
+        if let Some(header) = NamespaceHeader::of(&namespace_v2) {
+            remoting = remoting.hook(header);
+        }
+        let metrics = Arc::new(Metrics::default());
+        for hook in self.rpc_hooks {
+            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+        }
         let remoting = remoting.build()?;
-        let producer_group: Arc<str> = config.producer_group.as_str().into();
+        let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
         let instance = InstanceConfig {
             producer_group: Arc::clone(&producer_group),
             name_servers,
             client_ip: config.client_ip,
             resolve_hosts,
             instance_name: config.instance_name.clone(),
+            unit_name: config.unit_name.clone(),
+            vip_channel: config.vip_channel,
             create_topic_key: config.create_topic_key.as_str().into(),
             default_topic_queue_nums: config.default_topic_queue_nums,
             header_encoding: config.header_encoding,
@@ -211,7 +324,7 @@ impl ProducerBuilder {
             route_refresh_interval: config.route_refresh_interval,
         };
         let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance)))
+        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
     }
 }
 

@@ -9,9 +9,12 @@ use rmq_message::validate::{DEFAULT_PRODUCER_GROUP, MAX_GROUP_LENGTH, MAX_OLD_GR
 use rmq_message::{MessageLimits, NameError, validate_topic};
 use rmq_remoting::{HeaderEncoding, RemotingConfig};
 
+use crate::compression::Compression;
 use crate::error::StartError;
+use crate::in_flight_limits::InFlightLimits;
 use crate::instance::NameServerList;
 use crate::latency_fault::LatencyFault;
+use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
 
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
@@ -51,8 +54,23 @@ pub struct ProducerConfig {
     pub route_refresh_interval: Duration,
     /// When a failed attempt is followed by another. Default: two more tries, as in Java.
     pub retries: RetryPolicy,
+    /// How many sends, and bytes of them, are held at once. Default: 8,192 sends, 64 MiB.
+    pub back_pressure: InFlightLimits,
     /// Whether brokers that answer slowly are avoided for a while. Default: no.
     pub latency_fault: Option<LatencyFault>,
+    /// Which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
+    pub compression: Compression,
+    /// The namespace that stands in front of topics and groups. Default: none, i.e. the one that the name servers' address says, if it is an
+    /// end point `MQ_INST_…`; an empty text is no namespace in any case.
+    pub namespace: Option<String>,
+    /// The namespace that every request names in its header, for servers since 5.2.0. Default: none.
+    pub namespace_v2: Option<String>,
+    /// Whether messages are for the brokers of one unit of a deployment. Default: no.
+    pub unit_mode: bool,
+    /// The unit, which becomes part of the client id. Default: none.
+    pub unit_name: Option<String>,
+    /// Whether messages go to the second port of each broker, two below the first. Default: no.
+    pub vip_channel: bool,
     /// Settings of the transport: limits, connections, clock, seed.
     pub remoting: RemotingConfig,
 }
@@ -89,7 +107,14 @@ impl ProducerConfig {
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
             retries: RetryPolicy::default(),
+            back_pressure: InFlightLimits::default(),
             latency_fault: None,
+            compression: Compression::default(),
+            namespace: None,
+            namespace_v2: None,
+            unit_mode: false,
+            unit_name: None,
+            vip_channel: false,
             remoting: RemotingConfig::default(),
         }
     }
@@ -107,7 +132,7 @@ impl ProducerConfig {
     }
 
     fn check_group(&self) -> Result<(), NameError> {
-        validate_group_up_to(&self.producer_group, self.max_group_length)?;
+        validate_group_up_to(&self.name_prefix().wrap(&self.producer_group), self.max_group_length)?;
         if self.producer_group == DEFAULT_PRODUCER_GROUP { Err(NameError::DefaultGroup) } else { Ok(()) }
     }
 
@@ -131,15 +156,34 @@ impl ProducerConfig {
             let problem = format!("{} is below 1", self.default_topic_queue_nums);
             return Err(InvalidOption::new("default_topic_queue_nums", problem));
         }
+        if let Some(problem) = self.back_pressure.problem() {
+            return Err(InvalidOption::new("back_pressure", problem));
+        }
         if let Err(error) = validate_topic(&self.create_topic_key) {
             return Err(InvalidOption::new("create_topic_key", error.to_string()));
         }
-        match &self.instance_name {
-            Some(name) if name.trim().is_empty() => Err(InvalidOption::new("instance_name", "it is blank".to_owned())),
-            Some(name) if name.chars().any(char::is_control) => {
-                Err(InvalidOption::new("instance_name", "it holds a control character".to_owned()))
+        let names = [("instance_name", &self.instance_name), ("unit_name", &self.unit_name)];
+        for (option, name) in names.into_iter().filter_map(|(option, name)| Some((option, name.as_ref()?))) {
+            if name.trim().is_empty() {
+                return Err(InvalidOption::new(option, "it is blank".to_owned()));
             }
-            _ => Ok(()),
+            if name.chars().any(char::is_control) {
+                return Err(InvalidOption::new(option, "it holds a control character".to_owned()));
+            }
+        }
+        for (option, namespace) in [("namespace", &self.namespace), ("namespace_v2", &self.namespace_v2)] {
+            if let Some(Err(error)) = namespace.as_deref().filter(|text| !text.is_empty()).map(validate_topic) {
+                return Err(InvalidOption::new(option, error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespace that stands in names: the one set, else the one of the name servers' end point.
+    pub(crate) fn name_prefix(&self) -> Namespace {
+        match &self.namespace {
+            Some(set) => Namespace::v1(set.as_str()),
+            None => Namespace::of_end_point(&self.name_servers),
         }
     }
 }
@@ -153,7 +197,7 @@ pub struct InvalidOption {
 }
 
 impl InvalidOption {
-    fn new(option: &'static str, problem: String) -> Self {
+    pub(crate) fn new(option: &'static str, problem: String) -> Self {
         Self { option, problem }
     }
 
@@ -182,7 +226,9 @@ mod tests {
     #[test]
     fn an_option_out_of_range_is_named() {
         type Spoil = fn(&mut ProducerConfig);
-        let cases: [(&str, Spoil); 12] = [
+        let cases: [(&str, Spoil); 19] = [
+            ("back_pressure", |config| config.back_pressure = InFlightLimits::new(0, 1)),
+            ("back_pressure", |config| config.back_pressure = InFlightLimits::new(1, usize::MAX)),
             ("send_timeout", |config| config.send_timeout = Duration::ZERO),
             ("send_timeout", |config| config.send_timeout = Duration::MAX),
             ("api_timeout", |config| config.api_timeout = Duration::ZERO),
@@ -195,6 +241,11 @@ mod tests {
             ("instance_name", |config| config.instance_name = Some(" ".to_owned())),
             ("instance_name", |config| config.instance_name = Some("a\nb".to_owned())),
             ("default_topic_queue_nums", |config| config.default_topic_queue_nums = i32::MIN),
+            ("unit_name", |config| config.unit_name = Some(String::new())),
+            ("unit_name", |config| config.unit_name = Some("a\u{1}".to_owned())),
+            ("namespace_v2", |config| config.namespace_v2 = Some("a b".to_owned())),
+            ("namespace_v2", |config| config.namespace_v2 = Some(" ".to_owned())),
+            ("namespace_v2", |config| config.namespace_v2 = Some("n".repeat(128))),
         ];
         for (option, spoil) in cases {
             let mut config = config();

@@ -5,6 +5,7 @@
 
 mod advice;
 mod attempt_error;
+mod no_room;
 mod outcome;
 mod peer_text;
 mod select_error;
@@ -12,6 +13,7 @@ mod send_error;
 mod start_error;
 
 pub use attempt_error::AttemptError;
+pub use no_room::NoRoom;
 pub use outcome::Outcome;
 pub use select_error::SelectError;
 pub(crate) use send_error::Failure;

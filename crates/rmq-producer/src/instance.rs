@@ -19,12 +19,16 @@ mod routes;
 mod ticks;
 
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_remoting::{Deadline, Endpoint, HeaderEncoding, InvalidEndpoint, RemotingClient};
 use rmq_route::TopicRoute;
+use tokio::runtime::Handle;
+
+use crate::vip;
 
 pub(crate) use brokers::Brokers;
 use heartbeat::Heartbeats;
@@ -44,6 +48,9 @@ pub(crate) struct InstanceConfig {
     /// Whether host names of name servers may be resolved here, to learn this host's address.
     pub(crate) resolve_hosts: bool,
     pub(crate) instance_name: Option<String>,
+    pub(crate) unit_name: Option<String>,
+    /// Whether sends go to the brokers' second port.
+    pub(crate) vip_channel: bool,
     pub(crate) create_topic_key: Arc<str>,
     pub(crate) default_topic_queue_nums: i32,
     pub(crate) header_encoding: HeaderEncoding,
@@ -63,6 +70,7 @@ pub(crate) struct ClientInstance {
     routes: Arc<Routes>,
     heartbeats: Arc<Heartbeats>,
     tasks: Tasks,
+    vip_channel: bool,
 }
 
 impl ClientInstance {
@@ -91,24 +99,55 @@ impl ClientInstance {
         }
     }
 
-    /// Returns the address of a broker's master. If no route names one, the topic's route is asked for once more.
+    /// Returns the address of a broker's master to which messages go. If no route names one, the topic's route is asked for once more.
     pub(crate) async fn master(
         &self,
         broker_name: &str,
         route: &TopicRoute,
         deadline: Deadline,
     ) -> Result<Option<Endpoint>, InvalidEndpoint> {
+        let for_sends = |address: Arc<str>| Ok(vip::for_sends(Endpoint::parse(&address)?, self.vip_channel));
         if let Some(address) = self.routes.master_address(broker_name) {
-            return Endpoint::parse(&address).map(Some);
+            return for_sends(address).map(Some);
         }
         // Whatever the look-up says, it is the address that counts.
         drop(self.routes.renew(&route.topic, route.generation, deadline).await);
-        self.routes.master_address(broker_name).map(|address| Endpoint::parse(&address)).transpose()
+        self.routes.master_address(broker_name).map(for_sends).transpose()
+    }
+
+    /// Starts a send that nobody waits for, from any thread; it ends by itself once the sockets are closed.
+    pub(crate) fn spawn_send(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_send(task);
+    }
+
+    /// Returns how many such sends are not over.
+    pub(crate) fn spawned_sends(&self) -> usize {
+        self.tasks.sends()
+    }
+
+    /// Returns the runtime it was started in.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.tasks.runtime()
+    }
+
+    /// Sleeps, but not beyond the end of the instance.
+    pub(crate) async fn sleep(&self, pause: Duration) {
+        self.tasks.sleep(pause).await;
+    }
+
+    /// Ends all tasks but sends, without waiting.
+    pub(crate) fn cancel(&self) {
+        self.tasks.cancel();
     }
 
     /// Returns what tasks of the producer need to reach brokers.
     pub(crate) fn brokers(&self) -> Brokers {
-        Brokers { remoting: self.remoting.clone(), routes: Arc::clone(&self.routes), tasks: self.tasks.clone() }
+        Brokers {
+            remoting: self.remoting.clone(),
+            routes: Arc::clone(&self.routes),
+            tasks: self.tasks.clone(),
+            vip_channel: self.vip_channel,
+        }
     }
 
     /// Returns how many tasks it runs, those of its connections included.

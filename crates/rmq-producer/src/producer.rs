@@ -11,9 +11,14 @@ use rmq_remoting::Deadline;
 
 use crate::builder::ProducerBuilder;
 use crate::config::ProducerConfig;
+use crate::enqueue_request::EnqueueRequest;
+use crate::error::SendError;
 use crate::instance::{RouteError, ShutdownReport};
+use crate::metrics::MetricsSnapshot;
 use crate::send::Sender;
+use crate::send_handle::SendHandle;
 use crate::send_request::{OnewayRequest, SendRequest};
+use crate::send_result::SendResult;
 
 /// Sends messages to the brokers of one cluster. Cheap to clone; clones share everything. Started by [`Producer::builder`].
 ///
@@ -37,7 +42,18 @@ use crate::send_request::{OnewayRequest, SendRequest};
 #[doc(alias = "MQProducer")]
 #[derive(Clone)]
 pub struct Producer {
+    handle: Arc<Handle>,
+}
+
+/// What the clones of a producer share: the last one takes all along.
+struct Handle {
     sender: Arc<Sender>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.sender.desert();
+    }
 }
 
 impl Producer {
@@ -49,7 +65,11 @@ impl Producer {
     }
 
     pub(crate) fn new(sender: Sender) -> Self {
-        Self { sender: Arc::new(sender) }
+        Self { handle: Arc::new(Handle { sender: Arc::new(sender) }) }
+    }
+
+    fn sender(&self) -> &Arc<Sender> {
+        &self.handle.sender
     }
 
     /// Sends a message and waits until a broker has stored it. Await the request; nothing happens before.
@@ -63,7 +83,54 @@ impl Producer {
     #[doc(alias = "sendSync")]
     #[doc(alias = "SendSync")]
     pub fn send(&self, message: impl Into<Message>) -> SendRequest<'_> {
-        SendRequest::new(&self.sender, message.into())
+        SendRequest::new(self.sender(), message.into())
+    }
+
+    /// As [`send`](Self::send), but refuses at once when the producer has no room.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); [`NoRoom`](crate::SendErrorKind::NoRoom) with the message when there is no room.
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub fn try_send(&self, message: impl Into<Message>) -> SendRequest<'_> {
+        SendRequest::new(self.sender(), message.into()).at_once()
+    }
+
+    /// Begins a send as soon as there is room for it, and returns a handle: await it for the result, or drop it and the send goes on all
+    /// the same, on a task of the producer. Await the request; nothing happens before.
+    ///
+    /// The deadline of the send includes the wait for room. [`shutdown`](Self::shutdown) waits for enqueued sends; they are cut off when the
+    /// last handle of the producer is dropped.
+    ///
+    /// # Errors
+    /// No room in time, no valid message, or a producer that is shut down; the message comes back. What happens later is told by the handle.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, nothing is sent and nothing is held.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(producer: rmq_producer::Producer) -> Result<(), rmq_producer::SendError> {
+    /// use rmq_producer::Message;
+    ///
+    /// let first = producer.enqueue(Message::new("orders", "1")).await?;
+    /// let second = producer.enqueue(Message::new("orders", "2")).await?;
+    /// println!("{} {}", first.await?.message_id(), second.await?.message_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias("sendAsync", "SendAsync"))]
+    pub fn enqueue(&self, message: impl Into<Message>) -> EnqueueRequest<'_> {
+        EnqueueRequest::new(self.sender(), message.into())
+    }
+
+    /// As [`enqueue`](Self::enqueue), at once or not at all, and from any thread. With options: [`EnqueueRequest::at_once`].
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue), but [`NoRoom`](crate::SendErrorKind::NoRoom) at once.
+    pub fn try_enqueue(&self, message: impl Into<Message>) -> Result<SendHandle, SendError> {
+        self.enqueue(message).at_once()
     }
 
     /// Sends a message for which no broker answers: it resolves once the message is handed to the operating system. Await the request;
@@ -77,7 +144,39 @@ impl Producer {
     #[doc(alias = "sendOneway")]
     #[doc(alias = "SendOneWay")]
     pub fn send_oneway(&self, message: impl Into<Message>) -> OnewayRequest<'_> {
-        OnewayRequest::new(&self.sender, message.into())
+        OnewayRequest::new(self.sender(), message.into())
+    }
+
+    /// Sends a message and calls `callback` with the result: for code that is not async, from any thread.
+    ///
+    /// The callback is called exactly once, never on the task of a connection, and on a thread that may block: it may call the producer, or
+    /// drop it. Only so many run at a time, see [`CallbackExecutor`](crate::CallbackExecutor); the send keeps its room until its turn comes. A
+    /// panic inside is caught and counted.
+    ///
+    /// When the producer has no room, a plain thread waits for it within the send's deadline. A thread of a runtime cannot wait and is
+    /// refused at once. A send that is refused (no room, no valid message, a shutdown) is called back on the calling thread before this
+    /// returns: hold no lock that the callback takes.
+    ///
+    /// With options: [`EnqueueRequest::with_callback`].
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(producer: &rmq_producer::Producer) {
+    /// use rmq_producer::Message;
+    ///
+    /// producer.send_with_callback(Message::new("orders", "hello"), |result| match result {
+    ///     Ok(sent) => println!("{}", sent.message_id()),
+    ///     Err(error) => eprintln!("{error}"),
+    /// });
+    /// # }
+    /// ```
+    #[doc(alias("SendCallback", "sendAsync", "SendAsync"))]
+    pub fn send_with_callback(
+        &self,
+        message: impl Into<Message>,
+        callback: impl FnOnce(Result<SendResult, SendError>) + Send + 'static,
+    ) {
+        self.enqueue(message).with_callback(callback);
     }
 
     /// Returns the queues that a message of this topic is sent to in turn. Asks the name servers if the topic is not in use yet, within
@@ -93,29 +192,41 @@ impl Producer {
         let topic = topic.into();
         let deadline = Deadline::after(self.config().send_timeout);
         validate_topic(&topic)?;
-        self.sender.queues(&topic, deadline).await
+        self.sender().queues(&topic, deadline).await
     }
 
     /// Returns how many sends have begun and are not over.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.sender.in_flight()
+        self.sender().in_flight()
+    }
+
+    /// Returns a copy of its counters.
+    #[must_use]
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.sender().metrics()
     }
 
     /// Returns how many tasks it runs, those of its connections included; none after a shutdown.
     #[must_use]
     pub fn tasks(&self) -> usize {
-        self.sender.instance().tasks()
+        self.sender().tasks()
+    }
+
+    /// Returns how many bodies were sent as they were because their compressor failed.
+    #[must_use]
+    pub fn compression_failures(&self) -> u64 {
+        self.sender().compression_failures()
     }
 
     /// Returns the id by which brokers know this client.
     #[doc(alias = "getClientId")]
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.sender.instance().client_id()
+        self.sender().instance().client_id()
     }
 
-    /// Returns the producer group.
+    /// Returns the producer group, without namespace.
     #[doc(alias = "getProducerGroup")]
     #[must_use]
     pub fn group(&self) -> &str {
@@ -125,7 +236,7 @@ impl Producer {
     /// Returns its settings.
     #[must_use]
     pub fn config(&self) -> &ProducerConfig {
-        self.sender.config()
+        self.sender().config()
     }
 
     /// Refuses new sends, waits up to `grace` for those that have begun, takes leave of the brokers within what is left of it, ends all
@@ -134,7 +245,7 @@ impl Producer {
     /// # Cancel safety
     /// Dropped early, new sends stay refused, and it may be called again to go on.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.sender.shutdown(grace).await
+        self.sender().shutdown(grace).await
     }
 }
 

@@ -172,6 +172,15 @@ mod tests {
     }
 
     #[test]
+    fn a_selector_outlives_its_key() {
+        let selector = {
+            let key = String::from("a");
+            by_hash(&key)
+        };
+        assert_eq!(selector(&queues(&["a", "b"]), &message()), 1);
+    }
+
+    #[test]
     fn a_selector_can_be_boxed() {
         let boxed: Box<dyn QueueSelector> = Box::new(by_hash("a"));
         assert_eq!(boxed(&queues(&["a", "b"]), &message()), 1);

@@ -6,9 +6,14 @@
 //! Each step calls only downward and returns a value. One deadline, made at the top, bounds all of them. After a failed attempt
 //! `retry` decides whether `select` and `attempt` have another turn.
 
+mod account;
 mod attempt;
+mod compress;
+mod enqueue;
+mod enter;
 mod faults;
 mod gate;
+mod namespace;
 mod prepare;
 mod reply;
 mod retry;
@@ -25,16 +30,24 @@ use rmq_remoting::Deadline;
 use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::attempts::{Attempt, Attempts};
+use crate::callback::{CallbackExecutor, Callbacks};
 use crate::config::ProducerConfig;
 use crate::error::{Failure, Outcome, SendError};
 use crate::fault_probe;
+use crate::hook::Hooks;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
+use crate::metrics::{Metrics, MetricsSnapshot};
+use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
 use crate::send_result::{SendResult, SendStatus};
+use crate::send_way::SendWay;
+use account::Account;
+use enter::Entered;
 use faults::Faults;
-use gate::{Gate, Inside};
+use gate::Gate;
 use prepare::Prepared;
 use retry::Next;
 use retry_budget::RetryBudget;
@@ -48,12 +61,17 @@ pub(crate) struct SendOptions {
     pub(crate) aim: Aim,
     /// Instead of the producer's.
     pub(crate) retries: Option<RetryPolicy>,
+    /// Whether it is refused when there is no room, instead of waiting.
+    pub(crate) at_once: bool,
+    pub(crate) way: SendWay,
 }
 
 /// What all handles of one producer share.
 pub(crate) struct Sender {
     config: ProducerConfig,
+    /// In the namespace.
     producer_group: Arc<str>,
+    namespace: Namespace,
     instance: ClientInstance,
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
@@ -61,17 +79,34 @@ pub(crate) struct Sender {
     cursors: Cursors,
     faults: Faults,
     budget: RetryBudget,
-    gate: Gate,
+    compression_failures: compress::Failures,
+    gate: Arc<Gate>,
+    callbacks: Callbacks,
+    hooks: Hooks,
+    metrics: Arc<Metrics>,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
     report: OnceCell<ShutdownReport>,
+    /// Cancelled when the last handle is gone.
+    deserted: CancellationToken,
 }
 
 impl Sender {
-    pub(crate) fn new(config: ProducerConfig, producer_group: Arc<str>, instance: ClientInstance) -> Self {
+    pub(crate) fn new(
+        config: ProducerConfig,
+        producer_group: Arc<str>,
+        instance: ClientInstance,
+        callbacks: CallbackExecutor,
+        hooks: Hooks,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let random = instance.remoting().random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
-        let limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
+        let namespace = config.name_prefix();
+        let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
+        if let Some(namespace) = namespace.prefix() {
+            limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
+        }
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
         let faults = Faults::new(config.latency_fault.as_ref());
@@ -79,8 +114,29 @@ impl Sender {
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
         let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
-        let gate = Gate::new();
-        Self { config, producer_group, instance, ids, limits, cursors, faults, budget, gate, unfinished, report }
+        let compression_failures = compress::Failures::default();
+        let gate = Gate::new(config.back_pressure);
+        let callbacks = Callbacks::new(callbacks, instance.runtime());
+        let deserted = CancellationToken::new();
+        Self {
+            config,
+            producer_group,
+            namespace,
+            instance,
+            ids,
+            limits,
+            cursors,
+            faults,
+            budget,
+            compression_failures,
+            gate,
+            callbacks,
+            hooks,
+            metrics,
+            unfinished,
+            report,
+            deserted,
+        }
     }
 
     pub(crate) async fn send(
@@ -89,7 +145,34 @@ impl Sender {
         options: &SendOptions,
         deadline: Deadline,
     ) -> Result<SendResult, SendError> {
-        let Ready { _inside, started, prepared, mut route, fixed } = self.ready(message, options, deadline).await?;
+        let entered = self.enter(message, options.at_once, deadline).await?;
+        let Entered { message, inside: _inside, started } = entered;
+        self.deliver(message, started, options, deadline).await
+    }
+
+    /// Sends a message that has its room, and accounts for it.
+    async fn deliver(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+    ) -> Result<SendResult, SendError> {
+        let mut account = Account::open(self, options.way, started);
+        let result = self.attempts(message, started, options, deadline, &mut account).await;
+        account.close(&result);
+        result
+    }
+
+    async fn attempts(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+        account: &mut Account<'_>,
+    ) -> Result<SendResult, SendError> {
+        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline, account).await?;
         let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
         let mut tries = Tries::new(policy.tries());
         let mut degraded = None;
@@ -97,8 +180,11 @@ impl Sender {
             let target = fixed.clone().or_else(|| self.select(&route, tries.last_broker()));
             let Some(target) = target else { return Err(prepared.without_queue(tries.into_attempts(), started)) };
             let budget = retry::attempt_deadline(deadline, tries.left(), policy);
-            let (attempt, stored) = self.attempt(&prepared, &route, target, budget).await;
+            account.begin(&target.broker_name);
+            let (attempt, stored) = self.attempt(&prepared, &route, target, options.way, budget).await;
+            account.end(&attempt, stored.as_ref().map(|stored| stored.status));
             self.faults.record(&attempt);
+            let failed = attempt.error().map(|error| (Arc::clone(attempt.broker_name()), error.kind()));
             let again = match stored {
                 Some(stored) if stored.status == SendStatus::SendOk || !policy.is_after_degraded() => {
                     self.budget.refill();
@@ -112,6 +198,9 @@ impl Sender {
             };
             if !again || deadline.is_expired() {
                 break;
+            }
+            if let Some((broker, reason)) = failed {
+                account.retried(&broker, reason);
             }
             // A route that was refreshed meanwhile is the better one to choose from.
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
@@ -131,32 +220,69 @@ impl Sender {
         options: &SendOptions,
         deadline: Deadline,
     ) -> Result<(), SendError> {
-        let Ready { _inside, started, prepared, route, fixed } = self.ready(message, options, deadline).await?;
+        let Entered { message, inside: _inside, started } = self.enter(message, options.at_once, deadline).await?;
+        let mut account = Account::open(self, options.way, started);
+        let result = self.attempt_once(message, started, options, deadline, &mut account).await;
+        account.close_oneway(&result);
+        result.map(drop)
+    }
+
+    async fn attempt_once(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+        account: &mut Account<'_>,
+    ) -> Result<Attempt, SendError> {
+        let Ready { prepared, route, fixed } = self.ready(message, started, options, deadline, account).await?;
         let Some(target) = fixed.or_else(|| self.select(&route, None)) else {
             return Err(prepared.without_queue(Attempts::None, started));
         };
-        let attempt = self.attempt_oneway(&prepared, &route, target, deadline).await;
+        account.begin(&target.broker_name);
+        let attempt = self.attempt_oneway(&prepared, &route, target, options.way, deadline).await;
+        account.end(&attempt, None);
         self.faults.record_oneway(&attempt);
         match attempt.error() {
-            None => Ok(()),
+            None => Ok(attempt),
             Some(_) => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
         }
     }
 
-    /// What every send does before its first attempt: begins, checks the message, finds the route, settles the queue if the caller chose it.
-    async fn ready(&self, message: Message, options: &SendOptions, deadline: Deadline) -> Result<Ready<'_>, SendError> {
-        let started = Instant::now();
-        let Some(inside) = self.gate.enter() else { return Err(refused(message, Failure::Closed, started)) };
-        if let Err(error) = message.validate(&self.limits) {
+    /// What every send that has its room does before its first attempt: prepares the message, finds the route, settles the queue if the
+    /// caller chose it.
+    async fn ready(
+        &self,
+        message: Message,
+        started: Instant,
+        options: &SendOptions,
+        deadline: Deadline,
+        account: &mut Account<'_>,
+    ) -> Result<Ready, SendError> {
+        let edited = match account.before(&message) {
+            Ok(edited) => edited,
+            Err(error) => return Err(refused(message, Failure::Hook(error), started)),
+        };
+        if let Some(Err(error)) = edited.as_ref().map(|edited| edited.validate(&self.limits)) {
             return Err(refused(message, Failure::Message(error), started));
         }
-        let prepared = self.prepare(message);
+        let prepared = match edited {
+            None => self.prepare(message, deadline).await,
+            Some(edited) => match self.prepare(edited, deadline).await {
+                Ok(prepared) => Ok(prepared.instead_of(message)),
+                Err((_edited, error)) => Err((message, error)),
+            },
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err((message, error)) => return Err(refused(message, Failure::Message(error), started)),
+        };
         let route = match self.instance.publish_info(prepared.topic(), deadline).await {
             Ok(route) => route,
             Err(error) => return Err(prepared.failed(Failure::Route(error), Attempts::None, started)),
         };
-        match Self::fixed(&options.aim, prepared.message(), &route) {
-            Ok(fixed) => Ok(Ready { _inside: inside, started, prepared, route, fixed }),
+        match self.fixed(&options.aim, &prepared, &route) {
+            Ok(fixed) => Ok(Ready { prepared, route, fixed }),
             Err(error) => Err(prepared.failed(Failure::Select(error), Attempts::None, started)),
         }
     }
@@ -206,7 +332,8 @@ impl Sender {
             }
         };
         if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+            // A producer that ends waits for nothing: the next attempt says so.
+            self.instance.sleep(pause).await;
         }
         true
     }
@@ -215,7 +342,10 @@ impl Sender {
         if self.gate.is_closed() {
             return Err(RouteError::Closed);
         }
-        Ok(self.instance.publish_info(topic, deadline).await?.publish.queues().to_vec())
+        let wrapped = self.namespace.wrap_shared(topic);
+        let shown = self.namespace.unwrap_shared(topic);
+        let route = self.instance.publish_info(&wrapped, deadline).await.map_err(|error| error.of_topic(&shown))?;
+        Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
     pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
@@ -238,6 +368,10 @@ impl Sender {
         }
     }
 
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.gate.count()
     }
@@ -246,16 +380,18 @@ impl Sender {
         &self.config
     }
 
+    /// How many tasks it runs.
+    pub(crate) fn tasks(&self) -> usize {
+        self.instance.tasks() + self.callbacks.pending()
+    }
+
     pub(crate) fn instance(&self) -> &ClientInstance {
         &self.instance
     }
 }
 
 /// A send that can begin its first attempt.
-struct Ready<'a> {
-    /// Counts among the sends in flight until it is dropped.
-    _inside: Inside<'a>,
-    started: Instant,
+struct Ready {
     prepared: Prepared,
     route: Arc<TopicRoute>,
     /// The queue of all attempts, where the caller chose it.

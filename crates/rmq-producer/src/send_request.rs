@@ -16,6 +16,7 @@ use crate::retry_policy::RetryPolicy;
 use crate::selector::QueueSelector;
 use crate::send::{Aim, SendOptions, Sender};
 use crate::send_result::SendResult;
+use crate::send_way::SendWay;
 
 /// A send that begins when it is awaited. Made by [`Producer::send`](crate::Producer::send).
 #[must_use = "nothing is sent until it is awaited"]
@@ -29,6 +30,12 @@ pub struct SendRequest<'p> {
 impl<'p> SendRequest<'p> {
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
         Self { timeout: sender.config().send_timeout, sender, message, options: SendOptions::default() }
+    }
+
+    /// Refuses instead of waiting when there is no room.
+    pub(crate) fn at_once(mut self) -> Self {
+        self.options.at_once = true;
+        self
     }
 
     /// Bounds this send, all in all. Default: the producer's `send_timeout`.
@@ -92,7 +99,8 @@ pub struct OnewayRequest<'p> {
 
 impl<'p> OnewayRequest<'p> {
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
-        Self { timeout: sender.config().send_timeout, sender, message, options: SendOptions::default() }
+        let options = SendOptions { way: SendWay::Oneway, ..SendOptions::default() };
+        Self { timeout: sender.config().send_timeout, sender, message, options }
     }
 
     /// Bounds this send until its frame is written. Default: the producer's `send_timeout`.

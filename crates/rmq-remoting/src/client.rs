@@ -4,30 +4,33 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::answer::Answer;
 use crate::clock::{Random, WallClock};
 use crate::code::RequestCode;
 use crate::command::RemotingCommand;
 use crate::config::{ConfigError, RemotingConfig};
-use crate::connection::{Connection, Settings};
+use crate::connection::{Call, Connection, Settings};
 use crate::connector::{Connector, TcpConnector};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
 use crate::event::ConnectionEvent;
+use crate::pending_answer::PendingAnswer;
 use crate::pool::Pool;
 use crate::processor::Processor;
+use crate::request_frame::RequestFrame;
 use crate::room::{Permit, Room};
 use crate::rpc_hook::RpcHook;
-use crate::stats::{Counters, RemotingStats};
+use crate::stats::RemotingStats;
 
 /// Sends requests to name servers, brokers, or any peer that speaks the protocol. Cheap to clone; clones share everything.
 ///
@@ -44,14 +47,11 @@ pub struct RemotingClient {
 struct Inner {
     settings: Arc<Settings>,
     pool: Arc<Pool>,
-    hooks: Vec<Arc<dyn RpcHook>>,
-    /// Awaited requests: a permit from before the dial until the answer.
-    room: Arc<Room>,
+    hooks: Arc<[Arc<dyn RpcHook>]>,
     /// Oneway requests: a permit from before the dial until the frame is written.
-    oneway_room: Arc<Room>,
+    oneway_room: Room,
     events: broadcast::Sender<ConnectionEvent>,
     random: Arc<Random>,
-    closed: AtomicBool,
 }
 
 impl Drop for Inner {
@@ -98,11 +98,74 @@ impl RemotingClient {
     ) -> Result<RemotingCommand, RemotingError> {
         let deadline = deadline.into();
         self.before(to, &mut request)?;
-        let outcome = self.call(to, &request, deadline).await;
-        for hook in &self.inner.hooks {
+        let outcome = self.call(to, &request, deadline).await.map(RemotingCommand::from);
+        for hook in &*self.inner.hooks {
             hook.after_response(to, &request, outcome.as_ref());
         }
         outcome
+    }
+
+    /// As [`invoke`](Self::invoke), for any form of a request, which is neither cloned nor kept, and without a map of the answer's
+    /// fields where that can be avoided: the quick way for requests that are made again and again, see
+    /// [`RequestTemplate`](crate::RequestTemplate).
+    ///
+    /// A client with [hooks](RpcHook) turns the request into a command for them, and goes the other way.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_frame<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Answer, RemotingError> {
+        let deadline = deadline.into();
+        if self.inner.hooks.is_empty() {
+            self.call(to, request, deadline).await
+        } else {
+            Box::pin(self.invoke(to, request.to_command(), deadline)).await.map(Answer::from)
+        }
+    }
+
+    /// Sends a request and returns as soon as it is encoded, with the future of its answer. That one borrows nothing, may be awaited
+    /// anywhere, and ends at the deadline too; dropping it is like dropping the future of [`invoke`](Self::invoke).
+    ///
+    /// Requests to one address go out in the order in which their submits were done.
+    ///
+    /// # Errors
+    ///
+    /// An error of this future says that nothing was sent; what happens later is told by the other one.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn submit<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<PendingAnswer, RemotingError> {
+        let deadline = deadline.into();
+        if self.inner.hooks.is_empty() {
+            return Ok(PendingAnswer::new(self.start(to, request, deadline).await?));
+        }
+        let mut request = request.to_command();
+        self.before(to, &mut request)?;
+        let hooks = &self.inner.hooks;
+        match self.start(to, &request, deadline).await {
+            Ok(call) => Ok(PendingAnswer::with_hooks(call, Arc::clone(hooks), to.clone(), request)),
+            Err(error) => {
+                for hook in &**hooks {
+                    hook.after_response(to, &request, Err(&error));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Sends a request that has no answer; returns once its whole frame is handed to the kernel.
@@ -124,14 +187,30 @@ impl RemotingClient {
         let deadline = deadline.into();
         request.mark_oneway();
         self.before(to, &mut request)?;
-        let limit = self.inner.oneway_limit();
-        let _permit = self.room(&self.inner.oneway_room, limit, &request, deadline).await?;
-        loop {
-            let connection = self.inner.pool.get(to, deadline).await?;
-            match connection.invoke_oneway(&request, deadline).await {
-                Err(error) if is_stale(&error) => {}
-                outcome => return self.closed_or(outcome),
-            }
+        self.call_oneway(to, &request, deadline).await
+    }
+
+    /// As [`invoke_oneway`](Self::invoke_oneway), for any form of a request, which is not cloned.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke_oneway`](Self::invoke_oneway).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke_oneway`](Self::invoke_oneway).
+    pub async fn invoke_oneway_frame<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), RemotingError> {
+        let deadline = deadline.into();
+        if self.inner.hooks.is_empty() {
+            self.check_open()?;
+            self.call_oneway(to, request, deadline).await
+        } else {
+            Box::pin(self.invoke_oneway(to, request.to_command(), deadline)).await
         }
     }
 
@@ -167,12 +246,12 @@ impl RemotingClient {
 
     /// Returns how many awaited requests hold room.
     pub fn in_flight(&self) -> usize {
-        self.inner.room.count()
+        self.inner.settings.room.count()
     }
 
     /// Returns how many bytes of awaited requests hold room.
     pub fn in_flight_bytes(&self) -> usize {
-        self.inner.room.bytes()
+        self.inner.settings.room.bytes()
     }
 
     /// Returns how many oneway requests hold room.
@@ -218,34 +297,97 @@ impl RemotingClient {
     pub async fn shutdown(&self, grace: Duration) -> RemotingShutdownReport {
         let started = Instant::now();
         let inner = &self.inner;
-        inner.closed.store(true, Ordering::Release);
-        inner.room.close();
+        inner.settings.closed.store(true, Ordering::Release);
+        inner.settings.room.close();
         inner.oneway_room.close();
         let _ = tokio::time::timeout(grace, async {
-            inner.room.drained().await;
+            inner.settings.room.drained().await;
             inner.oneway_room.drained().await;
         })
         .await;
-        let (unanswered, unwritten) = (inner.room.count(), inner.oneway_room.count());
+        let (unanswered, unwritten) = (inner.settings.room.count(), inner.oneway_room.count());
         inner.settings.cancel.cancel();
         inner.settings.tracker.close();
         inner.settings.tracker.wait().await;
         RemotingShutdownReport { unanswered, unwritten, took: started.elapsed() }
     }
 
-    async fn call(
+    async fn call<F: RequestFrame + ?Sized>(
         &self,
         to: &Endpoint,
-        request: &RemotingCommand,
+        request: &F,
         deadline: Deadline,
-    ) -> Result<RemotingCommand, RemotingError> {
-        let limit = self.inner.limit();
-        let _permit = self.room(&self.inner.room, limit, request, deadline).await?;
+    ) -> Result<Answer, RemotingError> {
+        let call = self.start(to, request, deadline).await?;
+        self.inner.settings.closed_or(call.await)
+    }
+
+    /// Puts a request on the connection to `to`.
+    async fn start<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<Call, RemotingError> {
+        match poll_fn(|cx| Poll::Ready(self.try_start(to, request, deadline, cx.waker()))).await {
+            Some(started) => started,
+            // On the heap, so that the future of a call that need not wait is small.
+            None => Box::pin(self.start_in_time(to, request, deadline)).await,
+        }
+    }
+
+    /// The usual case: there is room and an open connection. `None`: something has to be waited for.
+    fn try_start<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+        waker: &Waker,
+    ) -> Option<Result<Call, RemotingError>> {
+        let bytes = request.body().len() + HEADER_ESTIMATE;
+        let permit = self.inner.settings.room.try_acquire(bytes)?;
+        let started = self.inner.pool.open(to)?.try_call(request, deadline, bytes, waker)?;
+        if started.is_ok() {
+            permit.keep();
+        }
+        Some(started)
+    }
+
+    async fn start_in_time<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<Call, RemotingError> {
+        self.check_open()?;
+        let bytes = request.body().len() + HEADER_ESTIMATE;
+        let permit = room(&self.inner.settings.room, self.inner.limit(), bytes, deadline).await?;
         loop {
             let connection = self.inner.pool.get(to, deadline).await?;
-            match connection.invoke(request, deadline).await {
+            match connection.call(request, deadline, Some(bytes)).await {
+                Ok(call) => {
+                    permit.keep();
+                    return Ok(call);
+                }
                 Err(error) if is_stale(&error) => {}
-                outcome => return self.closed_or(outcome),
+                Err(error) => return self.inner.settings.closed_or(Err(error)),
+            }
+        }
+    }
+
+    async fn call_oneway<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<(), RemotingError> {
+        let bytes = request.body().len() + HEADER_ESTIMATE;
+        let _permit = room(&self.inner.oneway_room, self.inner.oneway_limit(), bytes, deadline).await?;
+        loop {
+            let connection = self.inner.pool.get(to, deadline).await?;
+            match connection.invoke_oneway(request, deadline).await {
+                Err(error) if is_stale(&error) => {}
+                outcome => return self.inner.settings.closed_or(outcome),
             }
         }
     }
@@ -255,40 +397,8 @@ impl RemotingClient {
         self.inner.hooks.iter().try_for_each(|hook| hook.before_request(to, request)).map_err(RemotingError::Hook)
     }
 
-    async fn room(
-        &self,
-        room: &Arc<Room>,
-        limit: RoomLimit,
-        request: &RemotingCommand,
-        deadline: Deadline,
-    ) -> Result<Permit, RemotingError> {
-        let bytes = request.body().len() + HEADER_ESTIMATE;
-        if let Some(permit) = room.try_acquire(bytes) {
-            return Ok(permit);
-        }
-        let started = Instant::now();
-        match tokio::time::timeout_at(deadline.instant(), room.acquire(bytes)).await {
-            Ok(Some(permit)) => Ok(permit),
-            Ok(None) => Err(RemotingError::Closed),
-            Err(_) if started >= deadline.instant() => Err(RemotingError::DeadlineExpired),
-            Err(_) => Err(RemotingError::NoRoom { limit, after: started.elapsed() }),
-        }
-    }
-
     fn check_open(&self) -> Result<(), RemotingError> {
-        if self.inner.closed.load(Ordering::Acquire) { Err(RemotingError::Closed) } else { Ok(()) }
-    }
-
-    /// After a shutdown an unsent request says so, and not that its connection was lost.
-    fn closed_or<T>(&self, outcome: Result<T, RemotingError>) -> Result<T, RemotingError> {
-        match outcome {
-            Err(RemotingError::ConnectionLost { written: false, cause: ConnectionEnd::Closed, .. })
-                if self.inner.closed.load(Ordering::Acquire) =>
-            {
-                Err(RemotingError::Closed)
-            }
-            outcome => outcome,
-        }
+        if self.inner.settings.is_closed() { Err(RemotingError::Closed) } else { Ok(()) }
     }
 }
 
@@ -310,6 +420,19 @@ impl fmt::Debug for RemotingClient {
             .field("connections", &self.connections())
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()
+    }
+}
+
+async fn room(room: &Room, limit: RoomLimit, bytes: usize, deadline: Deadline) -> Result<Permit<'_>, RemotingError> {
+    if let Some(permit) = room.try_acquire(bytes) {
+        return Ok(permit);
+    }
+    let started = Instant::now();
+    match tokio::time::timeout_at(deadline.instant(), room.acquire(bytes)).await {
+        Ok(Some(permit)) => Ok(permit),
+        Ok(None) => Err(RemotingError::Closed),
+        Err(_) if started >= deadline.instant() => Err(RemotingError::DeadlineExpired),
+        Err(_) => Err(RemotingError::NoRoom { limit, after: started.elapsed() }),
     }
 }
 
@@ -376,22 +499,13 @@ impl RemotingClientBuilder {
     pub fn build(self) -> Result<RemotingClient, ConfigError> {
         self.config.validate()?;
         let config = self.config;
-        let room = Room::new(config.max_in_flight, config.max_in_flight_bytes);
         let oneway_room = Room::new(config.max_oneway, config.max_oneway_bytes);
         let random = Arc::new(Random::new(config.seed));
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let settings = Arc::new(Settings {
-            config,
-            processors: self.processors,
-            fallback: self.fallback,
-            counters: Counters::default(),
-            tracker: TaskTracker::new(),
-            cancel: CancellationToken::new(),
-        });
+        let settings = Settings::new(config, self.processors, self.fallback);
         let connector = self.connector.unwrap_or_else(|| Arc::new(TcpConnector));
         let pool = Pool::new(Arc::clone(&settings), connector, Arc::clone(&random), events.clone());
-        let closed = AtomicBool::new(false);
-        let inner = Inner { settings, pool, hooks: self.hooks, room, oneway_room, events, random, closed };
+        let inner = Inner { settings, pool, hooks: self.hooks.into(), oneway_room, events, random };
         Ok(RemotingClient { inner: Arc::new(inner) })
     }
 }

@@ -7,15 +7,23 @@
 //! [`Bytes`]. A frame is written whole or not at all. After an error nothing more is read: nobody knows where the next
 //! frame would start, and an oversize frame is not worth reading to its end.
 
+mod answers;
 mod binary;
+mod decimal;
 mod foreign;
 mod json;
 mod limits;
+mod plain_text;
+mod skeleton;
+mod template;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
+pub(crate) use answers::{AnswerReader, Incoming};
 pub use limits::FrameLimits;
+pub(crate) use skeleton::{Skeleton, Values};
+pub use template::{FieldValue, FilledRequest, RequestTemplate};
 
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
 
@@ -110,41 +118,73 @@ pub(crate) fn encode_head(
     out: &mut BytesMut,
     limits: &FrameLimits,
 ) -> Result<(), FrameError> {
-    let start = out.len();
-    let result = write_head(command, opaque, out, limits);
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
+    encode_head_with(command, command.flag, opaque, out, limits)
 }
 
-fn write_head(
+/// As [`encode_head`], with other flag bits than the command's own.
+pub(crate) fn encode_head_with(
     command: &RemotingCommand,
+    flag: i32,
     opaque: i32,
     out: &mut BytesMut,
     limits: &FrameLimits,
 ) -> Result<(), FrameError> {
-    let start = out.len();
-    // What certainly does not fit is refused before it is written.
-    check_frame(HEAD + command.body.len(), limits)?;
     let text = command.remark.as_ref().map_or(0, String::len)
         + command.ext_fields.as_ref().map_or(0, |fields| fields.text_bytes());
+    put_head(command.encoding, text, command.body.len(), out, limits, |out| match command.encoding {
+        HeaderEncoding::Json => json::encode(command, &mut json::Own { flag, opaque }, out),
+        HeaderEncoding::Rocketmq => binary::encode(command, &mut binary::Own { flag, opaque }, out),
+    })
+}
+
+/// What a header writer leaves to others: the parts that differ from request to request.
+trait Parts {
+    fn flag(&mut self, out: &mut BytesMut);
+
+    fn opaque(&mut self, out: &mut BytesMut);
+
+    /// The value of the ext field `name`, with its quotes or length.
+    fn value(&mut self, name: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError>;
+
+    /// The ext block of a binary header begins here, behind its length.
+    fn block(&mut self, _: &mut BytesMut) {}
+}
+
+/// Appends length word, header length word and the header that `header` writes, which has at least `text` bytes, for a
+/// frame with `body` bytes of body. On an error `out` is as it was.
+fn put_head(
+    encoding: HeaderEncoding,
+    text: usize,
+    body: usize,
+    out: &mut BytesMut,
+    limits: &FrameLimits,
+    header: impl FnOnce(&mut BytesMut) -> Result<(), FrameError>,
+) -> Result<(), FrameError> {
+    let start = out.len();
+    // What certainly does not fit is refused before it is written.
+    check_frame(HEAD + body, limits)?;
     let max_header = limits.max_header_bytes.min(MAX_HEADER);
     check_header(text, max_header)?;
 
     out.reserve(HEAD + text + ROOM);
-    out.put_bytes(0, HEAD);
-    match command.encoding {
-        HeaderEncoding::Json => json::encode(command, opaque, out),
-        HeaderEncoding::Rocketmq => binary::encode(command, opaque, out)?,
-    }
-    let header = out.len() - start - HEAD;
-    check_header(header, max_header)?;
-    let length = check_frame(HEAD + header + command.body.len(), limits)?;
-
+    out.put_slice(&[0; HEAD]);
+    let written = header(out).and_then(|()| {
+        let header = out.len() - start - HEAD;
+        check_header(header, max_header)?;
+        Ok((header, check_frame(HEAD + header + body, limits)?))
+    });
+    let (header, length) = match written {
+        Ok(lengths) => lengths,
+        Err(error) => {
+            out.truncate(start);
+            return Err(error);
+        }
+    };
     let [_, high, middle, low] = u32::try_from(header).unwrap_or(u32::MAX).to_be_bytes();
-    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
-    out[start + 4..start + HEAD].copy_from_slice(&[type_byte(command.encoding), high, middle, low]);
+    let mut head = [0; HEAD];
+    head[..LENGTH_WORD].copy_from_slice(&length.to_be_bytes());
+    head[LENGTH_WORD..].copy_from_slice(&[type_byte(encoding), high, middle, low]);
+    out[start..start + HEAD].copy_from_slice(&head);
     Ok(())
 }
 
@@ -163,6 +203,30 @@ fn check_header(length: usize, limit: usize) -> Result<(), FrameError> {
 /// Takes the next frame off `input`. `None` = more bytes are needed; nothing is reserved for them. On an error `input`
 /// is as it was.
 pub(crate) fn decode_frame(input: &mut BytesMut, limits: &FrameLimits) -> Result<Option<RemotingCommand>, FrameError> {
+    let Some(extent) = measure(input, limits)? else { return Ok(None) };
+    let mut command = read_header(extent.encoding, &input[extent.header()], limits)?;
+    command.body = take_body(input, extent);
+    Ok(Some(command))
+}
+
+/// Where the parts of a whole frame are.
+#[derive(Clone, Copy)]
+struct Extent {
+    encoding: HeaderEncoding,
+    /// Bytes of the header.
+    header: usize,
+    /// Bytes of the frame, length word included.
+    total: usize,
+}
+
+impl Extent {
+    fn header(self) -> std::ops::Range<usize> {
+        HEAD..HEAD + self.header
+    }
+}
+
+/// Checks the lengths of the first frame of `input`; `None` = it is not whole yet.
+fn measure(input: &[u8], limits: &FrameLimits) -> Result<Option<Extent>, FrameError> {
     let Some(first) = input.first_chunk::<LENGTH_WORD>() else { return Ok(None) };
     let length = i32::from_be_bytes(*first);
     let Ok(behind_length @ 4..) = usize::try_from(length) else {
@@ -177,9 +241,9 @@ pub(crate) fn decode_frame(input: &mut BytesMut, limits: &FrameLimits) -> Result
     }
 
     let Some(&[encoding, high, middle, low]) = input[LENGTH_WORD..].first_chunk::<4>() else { return Ok(None) };
-    let read_header = match encoding {
-        JSON => json::decode,
-        ROCKETMQ => binary::decode,
+    let encoding = match encoding {
+        JSON => HeaderEncoding::Json,
+        ROCKETMQ => HeaderEncoding::Rocketmq,
         unknown => return Err(FrameError::UnknownEncoding(unknown)),
     };
     let header = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
@@ -187,20 +251,30 @@ pub(crate) fn decode_frame(input: &mut BytesMut, limits: &FrameLimits) -> Result
         return Err(FrameError::HeaderOverrunsFrame { header, frame: total - HEAD });
     }
     check_header(header, limits.max_header_bytes)?;
-    if input.len() < total {
-        return Ok(None);
-    }
+    Ok((input.len() >= total).then_some(Extent { encoding, header, total }))
+}
 
-    let mut command = read_header(&input[HEAD..HEAD + header], limits)?;
-    let body = total - HEAD - header;
-    if body < SHARED_FROM {
-        command.body = Bytes::copy_from_slice(&input[total - body..total]);
-        input.advance(total);
-    } else {
-        input.advance(total - body);
-        command.body = input.split_to(body).freeze();
+fn read_header(encoding: HeaderEncoding, header: &[u8], limits: &FrameLimits) -> Result<RemotingCommand, FrameError> {
+    match encoding {
+        HeaderEncoding::Json => json::decode(header, limits),
+        HeaderEncoding::Rocketmq => binary::decode(header, limits),
     }
-    Ok(Some(command))
+}
+
+/// Takes a whole frame off `input` and returns its body.
+fn take_body(input: &mut BytesMut, extent: Extent) -> Bytes {
+    let body = extent.total - HEAD - extent.header;
+    if body == 0 {
+        input.advance(extent.total);
+        Bytes::new()
+    } else if body < SHARED_FROM {
+        let copy = Bytes::copy_from_slice(&input[extent.total - body..extent.total]);
+        input.advance(extent.total);
+        copy
+    } else {
+        input.advance(extent.total - body);
+        input.split_to(body).freeze()
+    }
 }
 
 fn type_byte(encoding: HeaderEncoding) -> u8 {

@@ -160,6 +160,11 @@ impl RemotingCommand {
         self.flag |= RESPONSE;
     }
 
+    /// The flag bits, with the one that says that no answer is wanted if `oneway`.
+    pub(crate) fn flag_as(&self, oneway: bool) -> i32 {
+        if oneway { self.flag | ONEWAY } else { self.flag }
+    }
+
     /// The remark: the text of an error, and sometimes of a success.
     pub fn remark(&self) -> Option<&str> {
         self.remark.as_deref()

@@ -14,12 +14,12 @@ mod driver;
 mod out_buffer;
 mod serve;
 mod slots;
+mod submit;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
@@ -29,19 +29,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::answer::Answer;
 use crate::code::RequestCode;
-use crate::codec;
 use crate::command::RemotingCommand;
 use crate::config::RemotingConfig;
 use crate::connector::Stream;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
 use crate::processor::Processor;
+use crate::request_frame::RequestFrame;
 use crate::room::{Permit, Room};
 use crate::stats::Counters;
-use call::{Call, OnewayWrite};
-use out_buffer::{MAX_SLICES, OutBuffer};
-use slots::{SlotKey, Slots};
+pub(crate) use call::Call;
+use call::OnewayWrite;
+use out_buffer::OutBuffer;
+use slots::Slots;
+use submit::Submitted;
 
 /// What all connections of one client or server have in common.
 pub(crate) struct Settings {
@@ -51,6 +54,46 @@ pub(crate) struct Settings {
     pub(crate) counters: Counters,
     pub(crate) tracker: TaskTracker,
     pub(crate) cancel: CancellationToken,
+    /// Room for the awaited requests of all connections: from before the dial until the answer.
+    pub(crate) room: Room,
+    /// A shutdown has begun.
+    pub(crate) closed: AtomicBool,
+}
+
+impl Settings {
+    pub(crate) fn new(
+        config: RemotingConfig,
+        processors: HashMap<RequestCode, Arc<dyn Processor>>,
+        fallback: Option<Arc<dyn Processor>>,
+    ) -> Arc<Self> {
+        let room = Room::new(config.max_in_flight, config.max_in_flight_bytes);
+        Arc::new(Self {
+            config,
+            processors,
+            fallback,
+            counters: Counters::default(),
+            tracker: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+            room,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// After a shutdown an unsent request says so, and not that its connection was lost.
+    pub(crate) fn closed_or<T>(&self, outcome: Result<T, RemotingError>) -> Result<T, RemotingError> {
+        match outcome {
+            Err(RemotingError::ConnectionLost { written: false, cause: ConnectionEnd::Closed, .. })
+                if self.is_closed() =>
+            {
+                Err(RemotingError::Closed)
+            }
+            outcome => outcome,
+        }
+    }
 }
 
 /// A handle on one open connection. Clones share it; it lives until its owner, the peer or the network ends it.
@@ -66,7 +109,7 @@ pub(crate) struct Shared {
     life: AtomicU8,
     state: Mutex<State>,
     /// Room for awaited requests on this connection.
-    room: Arc<Room>,
+    room: Room,
     /// Requests from the peer that are being worked on.
     serving: AtomicUsize,
     /// Told when the out-buffer fell below its high-water mark, and when the connection ended.
@@ -107,15 +150,6 @@ enum Flusher {
 const OPEN: u8 = 0;
 const RETIRED: u8 = 1;
 const ENDED: u8 = 2;
-
-/// What `submit` did.
-enum Submitted<T> {
-    Done(T),
-    /// Too many bytes wait to be written; nothing was encoded.
-    Full,
-    /// The connection had ended before; nothing was encoded.
-    Ended(ConnectionEnd),
-}
 
 impl Connection {
     /// Starts the connection's task on the settings' tracker. `on_end` runs on that task, once.
@@ -218,15 +252,44 @@ impl Connection {
         request: &RemotingCommand,
         deadline: impl Into<Deadline>,
     ) -> Result<RemotingCommand, RemotingError> {
-        let (deadline, started) = (deadline.into(), Instant::now());
+        self.invoke_frame(request, deadline).await.map(RemotingCommand::from)
+    }
+
+    /// As [`invoke`](Self::invoke), for any form of a request, and without a map of the answer's fields where that can be avoided.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_frame<F: RequestFrame + ?Sized>(
+        &self,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Answer, RemotingError> {
+        self.call(request, deadline.into(), None).await?.await
+    }
+
+    /// Puts a request on the connection, waiting for room. With the call goes the client's room for `client_bytes`; with an error it
+    /// stays with the caller.
+    pub(crate) async fn call<F: RequestFrame + ?Sized>(
+        &self,
+        request: &F,
+        deadline: Deadline,
+        client_bytes: Option<usize>,
+    ) -> Result<Call, RemotingError> {
+        let started = Instant::now();
         if deadline.instant() <= started {
             return Err(RemotingError::DeadlineExpired);
         }
         let permit = self.room(deadline, started).await?;
         loop {
-            match self.shared.submit(request, deadline)? {
+            match self.shared.submit(request, deadline, None)? {
                 Submitted::Done(slot) => {
-                    return Call::new(Arc::clone(&self.shared), slot, started, permit).await;
+                    permit.keep();
+                    return Ok(Call::new(Arc::clone(&self.shared), slot, deadline.since(), client_bytes));
                 }
                 Submitted::Full => self.wait_writable(deadline, started).await?,
                 Submitted::Ended(cause) => return Err(self.shared.lost(cause, false)),
@@ -244,9 +307,9 @@ impl Connection {
     /// # Cancel safety
     ///
     /// As [`Connection::invoke`].
-    pub async fn invoke_oneway(
+    pub async fn invoke_oneway<F: RequestFrame + ?Sized>(
         &self,
-        request: &RemotingCommand,
+        request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RemotingError> {
         let (deadline, started) = (deadline.into(), Instant::now());
@@ -271,7 +334,7 @@ impl Connection {
         }
     }
 
-    async fn room(&self, deadline: Deadline, started: Instant) -> Result<Permit, RemotingError> {
+    async fn room(&self, deadline: Deadline, started: Instant) -> Result<Permit<'_>, RemotingError> {
         if let Some(permit) = self.shared.room.try_acquire(0) {
             return Ok(permit);
         }
@@ -294,181 +357,6 @@ impl Connection {
 }
 
 impl Shared {
-    fn submit(&self, request: &RemotingCommand, deadline: Deadline) -> Result<Submitted<SlotKey>, RemotingError> {
-        let mut state = self.state.lock();
-        if let Some(refused) = self.refuse(&state) {
-            return Ok(refused);
-        }
-        let start = state.enqueued;
-        let Some((key, opaque)) = state.slots.take(deadline.instant(), start) else {
-            // Cannot happen while max_in_flight_per_connection + max_orphans fit into the table.
-            return Ok(Submitted::Full);
-        };
-        let limits = &self.settings.config.frame_limits;
-        let state_ref = &mut *state;
-        match state_ref.out.push(request.body(), |out| codec::encode_head(request, opaque, out, limits)) {
-            Ok(added) => state_ref.enqueued += added as u64,
-            Err(error) => {
-                state.slots.undo(key);
-                return Err(RemotingError::Encode(error));
-            }
-        }
-        let mut rearmed = None;
-        if state.armed.is_none_or(|armed| deadline.instant() < armed) {
-            state.armed = Some(deadline.instant());
-            if !std::mem::replace(&mut state.rearm, true) {
-                rearmed = state.driver.clone();
-            }
-        }
-        self.flush(state);
-        if let Some(driver) = rearmed {
-            driver.wake();
-        }
-        Ok(Submitted::Done(key))
-    }
-
-    fn submit_oneway(&self, request: &RemotingCommand) -> Result<Submitted<(u64, u64)>, RemotingError> {
-        let mut state = self.state.lock();
-        if let Some(refused) = self.refuse(&state) {
-            return Ok(refused);
-        }
-        let start = state.enqueued;
-        // The negative opaques belong to oneway requests: no slot ever has one, so a stray answer meets nobody.
-        state.oneway_opaque = state.oneway_opaque.wrapping_add(1) & i32::MAX;
-        let opaque = state.oneway_opaque | i32::MIN;
-        let limits = &self.settings.config.frame_limits;
-        let added = state
-            .out
-            .push(request.body(), |out| codec::encode_head(request, opaque, out, limits))
-            .map_err(RemotingError::Encode)?;
-        state.enqueued += added as u64;
-        let end = state.enqueued;
-        self.flush(state);
-        Ok(Submitted::Done((start, end)))
-    }
-
-    /// Appends the answer to a request of the peer. Answers may pass the high-water mark by one frame each.
-    fn submit_answer(&self, answer: &RemotingCommand) -> Result<Submitted<()>, RemotingError> {
-        let mut state = self.state.lock();
-        if let Some(cause) = &state.ended {
-            return Ok(Submitted::Ended(cause.clone()));
-        }
-        let limits = &self.settings.config.frame_limits;
-        let added = state
-            .out
-            .push(answer.body(), |out| codec::encode_head(answer, answer.opaque(), out, limits))
-            .map_err(RemotingError::Encode)?;
-        state.enqueued += added as u64;
-        self.flush(state);
-        Ok(Submitted::Done(()))
-    }
-
-    fn refuse<T>(&self, state: &State) -> Option<Submitted<T>> {
-        if let Some(cause) = state.ended.as_ref().or(state.ending.as_ref()) {
-            return Some(Submitted::Ended(cause.clone()));
-        }
-        if self.life.load(Ordering::Relaxed) != OPEN {
-            return Some(Submitted::Ended(ConnectionEnd::Retired));
-        }
-        if self.is_full(state) { Some(Submitted::Full) } else { None }
-    }
-
-    fn is_full(&self, state: &State) -> bool {
-        state.enqueued - state.handed >= self.settings.config.write_high_water_bytes as u64
-    }
-
-    async fn below_high_water(&self) {
-        loop {
-            let writable = self.writable.notified();
-            tokio::pin!(writable);
-            writable.as_mut().enable();
-            {
-                let state = self.state.lock();
-                if state.ended.is_some() || !self.is_full(&state) {
-                    return;
-                }
-            }
-            writable.await;
-        }
-    }
-
-    /// Sees to it that somebody writes what was appended: the caller itself when it is alone on a plain socket, the task otherwise.
-    fn flush(&self, mut state: parking_lot::MutexGuard<'_, State>) {
-        if state.flusher != Flusher::Nobody {
-            return;
-        }
-        let alone = state.slots.live() <= 1 && state.last_burst <= 1 && self.serving.load(Ordering::Relaxed) <= 1;
-        match state.socket.clone() {
-            Some(socket) if alone => {
-                state.flusher = Flusher::Caller;
-                let spare = std::mem::take(&mut state.spare);
-                let mine = std::mem::replace(&mut state.out, spare);
-                drop(state);
-                self.write_inline(&socket, mine);
-            }
-            _ => {
-                state.flusher = Flusher::Task;
-                let driver = state.driver.clone();
-                drop(state);
-                if let Some(driver) = driver {
-                    driver.wake();
-                }
-            }
-        }
-    }
-
-    /// Writes once, without waiting; what the socket does not take is left to the task.
-    fn write_inline(&self, socket: &OwnedWriteHalf, mut mine: OutBuffer) {
-        let written = {
-            let mut slices = [io::IoSlice::new(&[]); MAX_SLICES];
-            let used = mine.slices(&mut slices);
-            self.settings.counters.writes.add(1);
-            socket.try_write_vectored(&slices[..used])
-        };
-        let mut wakers = Vec::new();
-        let mut below = false;
-        let mut state = self.state.lock();
-        match written {
-            Ok(n) => {
-                mine.advance(n);
-                below = self.hand_over(&mut state, n, &mut wakers);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => state.ending = Some(ConnectionEnd::Io(Arc::new(error))),
-        }
-        let spoilt = state.ending.is_some();
-        if mine.is_empty() {
-            state.spare = mine;
-        } else {
-            state.out.prepend(mine);
-        }
-        if state.out.is_empty() && !spoilt {
-            state.flusher = Flusher::Nobody;
-        } else {
-            state.flusher = Flusher::Task;
-            wakers.extend(state.driver.clone());
-        }
-        drop(state);
-        if below {
-            self.writable.notify_waiters();
-        }
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    /// Counts bytes handed to the kernel or transport and collects the oneway callers whose frames are out. `true`: those who wait for
-    /// the out-buffer to drain are to be told.
-    fn hand_over(&self, state: &mut State, written: usize, wakers: &mut Vec<Waker>) -> bool {
-        let was_full = self.is_full(state);
-        state.handed += written as u64;
-        while let Some(first) = state.oneways.first_entry() {
-            if *first.key() > state.handed {
-                break;
-            }
-            wakers.push(first.remove());
-        }
-        was_full && !self.is_full(state)
-    }
-
     /// Asks the task to end the connection.
     fn end(&self, cause: ConnectionEnd) {
         let driver = {

@@ -2,36 +2,46 @@
 //!
 //! No layer below makes a deadline of its own from a duration, and none subtracts by hand.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// The instant by which a call must be over: dial, permit, write and answer are all inside it.
 ///
-/// Runs on tokio's clock, so paused time works. Anything that takes `impl Into<Deadline>` takes a [`Duration`] from now too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(Instant);
+/// Runs on tokio's clock, so paused time works. Anything that takes `impl Into<Deadline>` takes a [`Duration`] from now too. It
+/// remembers when it was made, so that a call that failed can say how long it took; that does not matter for equality and order.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Instant,
+    since: Instant,
+}
 
 impl Deadline {
     /// Returns the deadline `total` from now. A duration too long for the clock means a century.
     pub fn after(total: Duration) -> Self {
         let now = Instant::now();
-        Self(now.checked_add(total).unwrap_or_else(|| now + CENTURY))
+        Self { at: now.checked_add(total).unwrap_or_else(|| now + CENTURY), since: now }
     }
 
     /// Returns the instant itself.
     pub fn instant(self) -> Instant {
-        self.0
+        self.at
+    }
+
+    /// Returns when it was made.
+    pub fn since(self) -> Instant {
+        self.since
     }
 
     /// Returns what is left, zero once it is over.
     pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.at.saturating_duration_since(Instant::now())
     }
 
     /// Tells whether it is over.
     pub fn is_expired(self) -> bool {
-        self.0 <= Instant::now()
+        self.at <= Instant::now()
     }
 
     /// Returns the earlier of two deadlines: a step inside a call may be shorter than the call, never longer.
@@ -49,7 +59,27 @@ impl From<Duration> for Deadline {
 
 impl From<Instant> for Deadline {
     fn from(instant: Instant) -> Self {
-        Self(instant)
+        Self { at: instant, since: Instant::now() }
+    }
+}
+
+impl PartialEq for Deadline {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Deadline {}
+
+impl PartialOrd for Deadline {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Deadline {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.cmp(&other.at)
     }
 }
 

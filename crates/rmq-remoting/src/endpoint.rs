@@ -3,9 +3,9 @@
 //! Host names are kept as text and resolved anew at each dial, because addresses move (apache/rocketmq#7255).
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Host and port of a server. Cheap to clone; the text it was written with is its identity, as in Java, so
 /// `a:10911` and `a:10909` are two connections.
@@ -14,6 +14,8 @@ pub struct Endpoint {
     text: Arc<str>,
     host: Arc<str>,
     port: u16,
+    /// Of the text, so that a look-up does not read it.
+    hash: u64,
 }
 
 impl Endpoint {
@@ -89,7 +91,7 @@ impl Endpoint {
             return Err(refuse(Problem::Host));
         }
         let full = if v6 { format!("[{bare}]:{port}") } else { format!("{bare}:{port}") };
-        Ok(Self { text: full.into(), host: bare.into(), port })
+        Ok(Self { hash: seed().hash_one(&full), text: full.into(), host: bare.into(), port })
     }
 }
 
@@ -110,7 +112,7 @@ fn shorten(text: &str) -> String {
 
 impl PartialEq for Endpoint {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.hash == other.hash && (Arc::ptr_eq(&self.text, &other.text) || self.text == other.text)
     }
 }
 
@@ -118,8 +120,14 @@ impl Eq for Endpoint {}
 
 impl Hash for Endpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        state.write_u64(self.hash);
     }
+}
+
+/// The same for all endpoints of a process, and unknown to whoever gives it addresses.
+fn seed() -> &'static RandomState {
+    static SEED: OnceLock<RandomState> = OnceLock::new();
+    SEED.get_or_init(RandomState::new)
 }
 
 impl fmt::Display for Endpoint {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod answer;
 mod client;
 mod clock;
 mod code;
@@ -17,18 +18,21 @@ mod ext_fields;
 mod frame_error;
 mod header;
 mod language;
+mod pending_answer;
 mod pool;
 mod processor;
+mod request_frame;
 mod room;
 mod rpc_hook;
 mod server;
 mod stats;
 mod version;
 
+pub use answer::{Answer, AnswerFields};
 pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
 pub use code::{RequestCode, ResponseCode};
-pub use codec::{FrameCodec, FrameLimits};
+pub use codec::{FieldValue, FilledRequest, FrameCodec, FrameLimits, RequestTemplate};
 pub use command::{HeaderEncoding, RemotingCommand};
 pub use config::{ConfigError, RemotingConfig};
 pub use connection::Connection;
@@ -41,7 +45,9 @@ pub use ext_fields::{ExtFields, Iter as ExtFieldsIter};
 pub use frame_error::FrameError;
 pub use header::{CommandHeader, HeaderError};
 pub use language::LanguageCode;
+pub use pending_answer::PendingAnswer;
 pub use processor::{ConnectionContext, Processor};
+pub use request_frame::RequestFrame;
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;

@@ -3,6 +3,7 @@
 //! A dial belongs to the pool, not to the caller that asked first: callers only wait for it, each until its own deadline.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub(crate) struct Pool {
     connector: Arc<dyn Connector>,
     random: Arc<Random>,
     events: broadcast::Sender<ConnectionEvent>,
-    entries: Mutex<HashMap<Endpoint, Entry>>,
+    entries: Mutex<HashMap<Endpoint, Entry, BuildHasherDefault<OwnHash>>>,
 }
 
 #[derive(Default)]
@@ -56,6 +57,25 @@ enum Found {
     Open(Connection),
     Dialling(watch::Receiver<Option<Dialled>>),
     Paused(Instant, Option<Arc<io::Error>>),
+}
+
+/// Takes the hash that an endpoint brings along.
+#[derive(Default)]
+struct OwnHash(u64);
+
+impl Hasher for OwnHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Endpoints write one number; whatever else would come is mixed in.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(5) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// A connection that lived this long proves its address healthy again.

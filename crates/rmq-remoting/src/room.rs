@@ -1,29 +1,29 @@
 //! Room for requests: how many, and how many bytes, may be held at once.
 //!
 //! A [`Permit`] is the room one request takes; it comes back when the permit drops, wherever that is. Waiters are served in order, so a
-//! large request cannot be starved by small ones.
+//! large request cannot be starved by small ones. While nobody waits there is no lock: the number and the bytes are one word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub(crate) struct Room {
-    max_count: usize,
-    max_bytes: usize,
-    state: Mutex<State>,
-    /// Told when the last permit comes back.
+    max_count: u64,
+    max_bytes: u64,
+    /// Bytes held, the number of requests above them, and [`WATCHED`] on top.
+    held: AtomicU64,
+    line: Mutex<Line>,
+    /// Told when the last permit comes back after the room was closed.
     empty: Notify,
 }
 
 #[derive(Default)]
-struct State {
-    count: usize,
-    bytes: usize,
+struct Line {
     next_ticket: u64,
     waiting: BTreeMap<u64, Waiter>,
     granted: BTreeSet<u64>,
@@ -35,34 +35,52 @@ struct Waiter {
     waker: Waker,
 }
 
+/// Somebody waits, or the room is closed: nothing is taken but under the lock, and who gives room back has to look there.
+const WATCHED: u64 = 1 << 63;
+const ONE: u64 = 1 << 44;
+/// Twice the largest limit and more: a sum of two never runs into the number.
+const BYTES: u64 = ONE - 1;
+
 impl Room {
-    pub(crate) fn new(max_count: usize, max_bytes: usize) -> Arc<Self> {
-        Arc::new(Self { max_count, max_bytes, state: Mutex::default(), empty: Notify::new() })
+    /// For up to 2¹⁸ requests and 2⁴³ bytes; larger limits are cut to that.
+    pub(crate) fn new(max_count: usize, max_bytes: usize) -> Self {
+        Self {
+            max_count: (max_count as u64).min(1 << 18),
+            max_bytes: (max_bytes as u64).min(1 << 43),
+            held: AtomicU64::new(0),
+            line: Mutex::default(),
+            empty: Notify::new(),
+        }
+    }
+
+    /// Takes room at once, or not at all. It is to be [given back](Self::give_back).
+    pub(crate) fn try_take(&self, bytes: usize) -> bool {
+        self.take(bytes, 0)
+    }
+
+    pub(crate) fn give_back(&self, bytes: usize) {
+        if self.held.fetch_sub(self.weight(bytes), Ordering::AcqRel) & WATCHED != 0 {
+            self.look_after_line();
+        }
     }
 
     /// Takes room at once, or not at all.
-    pub(crate) fn try_acquire(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
-        let bytes = bytes.min(self.max_bytes); // a request larger than everything may go when it is alone
-        let mut state = self.state.lock();
-        if state.closed || !state.waiting.is_empty() || !self.fits(&state, bytes) {
-            return None;
-        }
-        state.count += 1;
-        state.bytes += bytes;
-        Some(Permit { room: Arc::clone(self), bytes })
+    pub(crate) fn try_acquire(&self, bytes: usize) -> Option<Permit<'_>> {
+        self.try_take(bytes).then(|| Permit { room: self, bytes })
     }
 
     /// Waits for room. `None`: closed.
-    pub(crate) fn acquire(self: &Arc<Self>, bytes: usize) -> Acquire {
-        Acquire { room: Arc::clone(self), bytes: bytes.min(self.max_bytes), ticket: None }
+    pub(crate) fn acquire(&self, bytes: usize) -> Acquire<'_> {
+        Acquire { room: self, bytes, ticket: None }
     }
 
     /// Lets all waiters go empty-handed.
     pub(crate) fn close(&self) {
         let waiting = {
-            let mut state = self.state.lock();
-            state.closed = true;
-            std::mem::take(&mut state.waiting)
+            let mut line = self.line.lock();
+            line.closed = true;
+            self.held.fetch_or(WATCHED, Ordering::AcqRel);
+            std::mem::take(&mut line.waiting)
         };
         for waiter in waiting.into_values() {
             waiter.waker.wake();
@@ -70,14 +88,14 @@ impl Room {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.state.lock().count
+        usize::try_from((self.held.load(Ordering::Acquire) & !WATCHED) / ONE).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.state.lock().bytes
+        usize::try_from(self.held.load(Ordering::Acquire) & BYTES).unwrap_or(usize::MAX)
     }
 
-    /// Waits until no permit is out.
+    /// Waits until no permit of a closed room is out.
     pub(crate) async fn drained(&self) {
         loop {
             let empty = self.empty.notified();
@@ -90,103 +108,133 @@ impl Room {
         }
     }
 
-    fn fits(&self, state: &State, bytes: usize) -> bool {
-        state.count < self.max_count && state.bytes + bytes <= self.max_bytes
+    /// A request larger than everything may go when it is alone.
+    fn weight(&self, bytes: usize) -> u64 {
+        ONE + (bytes as u64).min(self.max_bytes)
     }
 
-    fn release(&self, bytes: usize) {
+    /// Takes room if there is some and no flag but those of `ignored` is up.
+    fn take(&self, bytes: usize, ignored: u64) -> bool {
+        let weight = self.weight(bytes);
+        let mut held = self.held.load(Ordering::Relaxed);
+        loop {
+            let next = (held & !WATCHED) + weight;
+            if held & WATCHED & !ignored != 0 || next / ONE > self.max_count || next & BYTES > self.max_bytes {
+                return false;
+            }
+            match self.held.compare_exchange_weak(held, held + weight, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => held = now,
+            }
+        }
+    }
+
+    fn look_after_line(&self) {
         let wakers = {
-            let mut state = self.state.lock();
-            state.count -= 1;
-            state.bytes -= bytes;
-            if state.count == 0 {
+            let mut line = self.line.lock();
+            if self.count() == 0 {
                 self.empty.notify_waiters();
             }
-            self.grant(&mut state)
+            self.grant(&mut line)
         };
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn grant(&self, state: &mut State) -> Vec<Waker> {
+    fn grant(&self, line: &mut Line) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while let Some(first) = state.waiting.first_entry() {
-            let bytes = first.get().bytes;
-            if state.count >= self.max_count || state.bytes + bytes > self.max_bytes {
+        while let Some(first) = line.waiting.first_entry() {
+            if !self.take(first.get().bytes, WATCHED) {
                 break;
             }
             let (ticket, waiter) = first.remove_entry();
-            state.count += 1;
-            state.bytes += bytes;
-            state.granted.insert(ticket);
+            line.granted.insert(ticket);
             wakers.push(waiter.waker);
         }
+        self.unwatch(line);
         wakers
+    }
+
+    /// Nobody waits: the quick way is open again.
+    fn unwatch(&self, line: &Line) {
+        if line.waiting.is_empty() && !line.closed {
+            self.held.fetch_and(!WATCHED, Ordering::AcqRel);
+        }
     }
 }
 
 /// Room held by one request.
-pub(crate) struct Permit {
-    room: Arc<Room>,
+pub(crate) struct Permit<'a> {
+    room: &'a Room,
     bytes: usize,
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.room.release(self.bytes);
+impl Permit<'_> {
+    /// Somebody else gives the room back.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
     }
 }
 
-pub(crate) struct Acquire {
-    room: Arc<Room>,
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.room.give_back(self.bytes);
+    }
+}
+
+pub(crate) struct Acquire<'a> {
+    room: &'a Room,
     bytes: usize,
     ticket: Option<u64>,
 }
 
-impl Future for Acquire {
-    type Output = Option<Permit>;
+impl<'a> Future for Acquire<'a> {
+    type Output = Option<Permit<'a>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Permit>> {
-        let bytes = self.bytes;
-        let room = Arc::clone(&self.room);
-        let mut state = room.state.lock();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (room, bytes) = (self.room, self.bytes);
+        let mut line = room.line.lock();
         let granted = match self.ticket {
-            Some(ticket) => state.granted.remove(&ticket),
-            None if !state.closed && state.waiting.is_empty() && room.fits(&state, bytes) => {
-                state.count += 1;
-                state.bytes += bytes;
-                true
+            Some(ticket) => line.granted.remove(&ticket),
+            None if !line.closed => {
+                // From here on whoever gives room back comes to the lock, so that no room is missed.
+                room.held.fetch_or(WATCHED, Ordering::AcqRel);
+                let taken = line.waiting.is_empty() && room.take(bytes, WATCHED);
+                if taken {
+                    room.unwatch(&line);
+                }
+                taken
             }
             None => false,
         };
         if granted {
             self.ticket = None;
-            return Poll::Ready(Some(Permit { room: Arc::clone(&room), bytes }));
+            return Poll::Ready(Some(Permit { room, bytes }));
         }
-        if state.closed {
+        if line.closed {
             self.ticket = None;
             return Poll::Ready(None);
         }
         let ticket = self.ticket.unwrap_or_else(|| {
-            state.next_ticket += 1;
-            state.next_ticket
+            line.next_ticket += 1;
+            line.next_ticket
         });
         self.ticket = Some(ticket);
-        state.waiting.insert(ticket, Waiter { bytes, waker: cx.waker().clone() });
+        line.waiting.insert(ticket, Waiter { bytes, waker: cx.waker().clone() });
         Poll::Pending
     }
 }
 
-impl Drop for Acquire {
+impl Drop for Acquire<'_> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        let mut state = self.room.state.lock();
-        if state.granted.remove(&ticket) {
-            drop(state);
-            self.room.release(self.bytes);
-        } else if state.waiting.remove(&ticket).is_some() {
+        let mut line = self.room.line.lock();
+        if line.granted.remove(&ticket) {
+            drop(line);
+            self.room.give_back(self.bytes);
+        } else if line.waiting.remove(&ticket).is_some() {
             // Whoever queued behind may fit where this one did not.
-            let wakers = self.room.grant(&mut state);
-            drop(state);
+            let wakers = self.room.grant(&mut line);
+            drop(line);
             wakers.into_iter().for_each(Waker::wake);
         }
     }
@@ -196,7 +244,7 @@ impl Drop for Acquire {
 mod tests {
     use super::*;
 
-    fn poll(acquire: &mut Acquire) -> Poll<Option<Permit>> {
+    fn poll<'a>(acquire: &mut Acquire<'a>) -> Poll<Option<Permit<'a>>> {
         Pin::new(acquire).poll(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -269,5 +317,57 @@ mod tests {
         room.close();
         assert!(matches!(poll(&mut next), Poll::Ready(None)));
         assert!(room.try_acquire(1).is_none());
+    }
+
+    #[test]
+    fn nobody_overtakes_a_waiter_by_the_quick_way_and_it_opens_again_behind_the_last_one() {
+        let room = Room::new(2, 100);
+        let held = room.try_acquire(90).unwrap();
+        let mut next = room.acquire(50);
+        assert!(poll(&mut next).is_pending());
+        assert!(!room.try_take(1), "there would be room, but somebody waits");
+        drop(next);
+        assert!(room.try_take(1));
+        room.give_back(1);
+        drop(held);
+        assert_eq!((room.count(), room.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn the_largest_limits_do_not_run_into_each_other() {
+        let room = Room::new(usize::MAX, usize::MAX);
+        assert!(room.try_take(usize::MAX) && !room.try_take(1), "one request holds all bytes");
+        assert_eq!(room.count(), 1);
+        let room = Room::new(65_536, usize::MAX);
+        for _ in 0..65_536 {
+            assert!(room.try_take(16 << 20));
+        }
+        assert!(!room.try_take(0));
+        assert_eq!((room.count(), room.bytes()), (65_536, 65_536 << 24));
+    }
+
+    #[test]
+    fn many_threads_leave_nothing_behind() {
+        let room = Room::new(3, 100);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let room = &room;
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                    runtime.block_on(async {
+                        for n in 0..2_000 {
+                            let permit = match room.try_acquire(n % 60 + thread) {
+                                Some(permit) => permit,
+                                None => room.acquire(n % 60 + thread).await.expect("the room is open"),
+                            };
+                            assert!(room.count() <= 3 && room.bytes() <= 100);
+                            drop(permit);
+                        }
+                    });
+                });
+            }
+        });
+        assert_eq!((room.count(), room.bytes()), (0, 0));
+        assert!(room.try_take(1), "the quick way is open");
     }
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::code::RequestCode;
@@ -18,7 +17,7 @@ use crate::config::{ConfigError, RemotingConfig};
 use crate::connection::{Connection, Settings};
 use crate::connector::Acceptor;
 use crate::processor::{ConnectionContext, Processor};
-use crate::stats::{Counters, RemotingStats};
+use crate::stats::RemotingStats;
 
 /// Serves requests on every connection that its acceptor hands out. Dropped, it closes them all.
 ///
@@ -130,14 +129,7 @@ impl RemotingServerBuilder {
     /// Serves whatever `acceptor` hands out. Must be called inside a tokio runtime.
     pub fn serve(self, acceptor: impl Acceptor) -> Result<RemotingServer, ConfigError> {
         self.config.validate()?;
-        let settings = Arc::new(Settings {
-            config: self.config,
-            processors: self.processors,
-            fallback: self.fallback,
-            counters: Counters::default(),
-            tracker: TaskTracker::new(),
-            cancel: CancellationToken::new(),
-        });
+        let settings = Settings::new(self.config, self.processors, self.fallback);
         let connections = Arc::new(Mutex::new(HashMap::new()));
         let accepting = settings.cancel.child_token();
         settings.tracker.spawn(accept(acceptor, Arc::clone(&settings), Arc::clone(&connections), accepting.clone()));

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, May)] = &[
     ("real-servers", May::Name(&[])),
     ("xtask", May::Name(&["real-servers"])),
     ("e2e", May::NameAll),
+    ("bench", May::NameAll),
 ];
 
 /// Third-party crates of the libraries' default build.

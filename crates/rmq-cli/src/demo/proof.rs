@@ -40,7 +40,7 @@ impl Proof {
             confirmed += 1;
             let id = sent.record.message_id.as_deref().unwrap_or_default();
             let problem = match copies.get(id).map(Vec::as_slice) {
-                Some([copy]) if copy.body == messages::body(sent.number) => continue,
+                Some([copy]) if copy.plain_body().is_ok_and(|body| body == messages::body(sent.number)) => continue,
                 Some([_]) => "has another body than was sent",
                 Some(_) => "is there more than once",
                 None => "is not there",

@@ -142,7 +142,7 @@ fn the_body_may_come_from_a_file_or_from_standard_input() {
 fn a_body_of_exactly_four_mebibytes_passes_and_one_byte_more_does_not() {
     let servers = servers();
     send(&servers, &["--body-size", "4194304"]).assert_success();
-    assert_eq!(servers.messages("orders")[0].body.len(), 4_194_304);
+    assert_eq!(servers.messages("orders")[0].plain_body().expect("zlib").len(), 4_194_304);
     let over = send(&servers, &["--body-size", "4194305"]);
     assert_eq!(
         over.one_sentence(),

@@ -42,6 +42,20 @@ fn the_last_value_of_a_setter_counts() {
 }
 
 #[test]
+fn a_sharding_key_is_a_property_and_the_last_one_counts() {
+    let message = message().sharding_key("a").sharding_key("order-42");
+    assert_eq!(message.sharding(), Some("order-42"));
+    assert_eq!(message.user_property("__SHARDINGKEY"), Some("order-42"));
+    assert_eq!(refusal(&message), None);
+    for (key, expected) in [
+        (" ", MessageError::BlankPropertyValue { name: "__SHARDINGKEY".to_owned() }),
+        ("a\u{2}b", MessageError::SeparatorInProperty { name: "__SHARDINGKEY".to_owned() }),
+    ] {
+        assert_eq!(refusal(&Message::new("orders", "hello").sharding_key(key)), Some(expected));
+    }
+}
+
+#[test]
 fn an_absent_wait_reads_as_true() {
     let mut message = message();
     message.properties_mut().remove(property_key::WAIT);

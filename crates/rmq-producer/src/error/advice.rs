@@ -105,6 +105,8 @@ fn fact_without_broker(kind: SendErrorKind) -> &'static str {
         SendErrorKind::NoWritableQueue => "the topic has no queue that can be written to",
         SendErrorKind::NameServers => "no name server gave the topic's route",
         SendErrorKind::DeadlineExpired => "the time was over before the topic's route was known",
+        SendErrorKind::NoRoom => "the producer has no room for another send",
+        SendErrorKind::Hook => "a hook stopped the send",
         SendErrorKind::Closed => "the producer is shut down",
         _ => "no broker was chosen",
     }

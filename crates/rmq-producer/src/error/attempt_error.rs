@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rmq_remoting::{Certainty, Endpoint, HeaderError, InvalidEndpoint, RemotingError, ResponseCode};
+use rmq_remoting::{Certainty, Endpoint, HeaderError, HookError, InvalidEndpoint, RemotingError, ResponseCode};
 
 use super::peer_text::PeerText;
 use super::{Outcome, SendErrorKind};
@@ -28,6 +28,13 @@ pub enum AttemptError {
         /// What is wrong with the address.
         #[source]
         source: InvalidEndpoint,
+    },
+    /// A [`CheckForbiddenHook`](crate::CheckForbiddenHook) did not let it pass.
+    #[error("a hook forbade the attempt")]
+    Forbidden {
+        /// What the hook says.
+        #[source]
+        source: HookError,
     },
     /// The request could not be made, or brought no answer.
     #[error(transparent)]
@@ -62,7 +69,7 @@ impl AttemptError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::NoBroker { .. } | Self::BadAddress { .. } => Outcome::NotSent,
+            Self::NoBroker { .. } | Self::BadAddress { .. } | Self::Forbidden { .. } => Outcome::NotSent,
             Self::Remoting(error) => match error.certainty() {
                 Certainty::NotSent => Outcome::NotSent,
                 Certainty::MaybeExecuted => Outcome::MaybeStored,
@@ -84,13 +91,14 @@ impl AttemptError {
     pub fn code(&self) -> Option<ResponseCode> {
         match self {
             Self::Refused { code, .. } | Self::UnreadableAnswer { code, .. } => Some(*code),
-            Self::NoBroker { .. } | Self::BadAddress { .. } | Self::Remoting(_) => None,
+            Self::NoBroker { .. } | Self::BadAddress { .. } | Self::Forbidden { .. } | Self::Remoting(_) => None,
         }
     }
 
     pub(crate) fn kind(&self) -> SendErrorKind {
         match self {
             Self::NoBroker { .. } | Self::BadAddress { .. } => SendErrorKind::NoBroker,
+            Self::Forbidden { .. } => SendErrorKind::Hook,
             Self::Refused { outcome: Outcome::Busy, .. } => SendErrorKind::Busy,
             Self::Refused { outcome: Outcome::Rejected | Outcome::NotSent, .. } => SendErrorKind::Refused,
             Self::Refused { outcome: Outcome::MaybeStored, .. } => SendErrorKind::BrokerFailed,
@@ -102,6 +110,7 @@ impl AttemptError {
     pub(crate) fn phase(&self) -> AttemptPhase {
         match self {
             Self::NoBroker { .. } | Self::BadAddress { .. } => AttemptPhase::Address,
+            Self::Forbidden { .. } => AttemptPhase::Room,
             Self::Refused { .. } | Self::UnreadableAnswer { .. } => AttemptPhase::Answered,
             Self::Remoting(error) => match error {
                 RemotingError::Connect { .. }

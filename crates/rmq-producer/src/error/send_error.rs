@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageError};
+use rmq_remoting::HookError;
 
-use super::{AttemptError, Outcome, SelectError, advice};
+use super::{AttemptError, NoRoom, Outcome, SelectError, advice};
 use crate::attempts::{Attempt, Attempts};
 use crate::instance::RouteError;
 
@@ -38,8 +39,14 @@ pub(crate) enum Failure {
     Route(RouteError),
     /// The queue that the caller named or chose cannot be used.
     Select(SelectError),
+    /// The producer has no room for another send.
+    NoRoom(NoRoom),
+    /// A hook failed before anything was tried.
+    Hook(HookError),
     /// The producer is shut down.
     Closed,
+    /// The runtime ended before the send did.
+    Lost,
     /// The last attempt failed; it is the last of the attempts.
     Attempt,
 }
@@ -60,7 +67,7 @@ pub enum SendErrorKind {
     NoBroker,
     /// The broker could not be connected. Nothing was sent.
     Connect,
-    /// A limit of requests in flight left no room in time. Nothing was sent.
+    /// The producer's limits, or those of its transport, left no room in time. Nothing was sent.
     NoRoom,
     /// The time was over before anything was sent.
     DeadlineExpired,
@@ -78,7 +85,7 @@ pub enum SendErrorKind {
     UnreadableAnswer,
     /// The queue given, or the selector's choice, cannot be used. Nothing was sent.
     InvalidQueue,
-    /// A hook stopped the request. Nothing was sent.
+    /// A hook stopped the send, or panicked before it. Nothing was sent.
     Hook,
     /// The request makes no legal frame. Nothing was sent.
     Encode,
@@ -87,6 +94,28 @@ pub enum SendErrorKind {
 }
 
 impl SendErrorKind {
+    /// All of them, in the order of their declaration.
+    pub(crate) const ALL: [Self; 18] = [
+        Self::InvalidMessage,
+        Self::NoRoute,
+        Self::NoWritableQueue,
+        Self::NameServers,
+        Self::NoBroker,
+        Self::Connect,
+        Self::NoRoom,
+        Self::DeadlineExpired,
+        Self::ConnectionLost,
+        Self::Timeout,
+        Self::Refused,
+        Self::Busy,
+        Self::BrokerFailed,
+        Self::UnreadableAnswer,
+        Self::InvalidQueue,
+        Self::Hook,
+        Self::Encode,
+        Self::Closed,
+    ];
+
     /// Returns its name in lower case, e.g. `no_route`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -176,6 +205,11 @@ impl SendError {
         Self { inner: Box::new(Inner { failure, message, message_id, attempts, elapsed }) }
     }
 
+    /// The error of a send that its runtime took along.
+    pub(crate) fn lost(message: Message, elapsed: Duration) -> Self {
+        Self::new(Failure::Lost, message, None, Attempts::None, elapsed)
+    }
+
     /// Returns why it failed.
     #[must_use]
     pub fn kind(&self) -> SendErrorKind {
@@ -183,7 +217,9 @@ impl SendError {
             Failure::Message(_) => SendErrorKind::InvalidMessage,
             Failure::Route(error) => error.kind(),
             Failure::Select(_) => SendErrorKind::InvalidQueue,
-            Failure::Closed => SendErrorKind::Closed,
+            Failure::NoRoom(_) => SendErrorKind::NoRoom,
+            Failure::Hook(_) => SendErrorKind::Hook,
+            Failure::Closed | Failure::Lost => SendErrorKind::Closed,
             Failure::Attempt => self.last().map_or(SendErrorKind::Closed, AttemptError::kind),
         }
     }
@@ -192,7 +228,7 @@ impl SendError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let outcomes = || self.attempts().iter().filter_map(Attempt::outcome);
-        if outcomes().any(Outcome::possibly_stored) {
+        if matches!(self.inner.failure, Failure::Lost) || outcomes().any(Outcome::possibly_stored) {
             return Outcome::MaybeStored;
         }
         outcomes().next_back().unwrap_or(Outcome::NotSent)
@@ -295,7 +331,9 @@ impl Error for SendError {
             Failure::Message(error) => Some(error),
             Failure::Route(error) => Some(error),
             Failure::Select(error) => Some(error),
-            Failure::Closed => None,
+            Failure::NoRoom(error) => Some(error),
+            Failure::Hook(error) => Some(error),
+            Failure::Closed | Failure::Lost => None,
             Failure::Attempt => self.last().map(|error| error as &(dyn Error + 'static)),
         }
     }

@@ -7,6 +7,7 @@ use rmq_remoting::{Deadline, Endpoint, Random, RemotingClient, RemotingCommand, 
 
 use super::lifecycle::Tasks;
 use super::routes::Routes;
+use crate::vip;
 
 /// What a task of the producer needs of the instance; it does not keep the instance alive.
 #[derive(Clone)]
@@ -14,12 +15,14 @@ pub(crate) struct Brokers {
     pub(super) remoting: RemotingClient,
     pub(super) routes: Arc<Routes>,
     pub(super) tasks: Tasks,
+    pub(super) vip_channel: bool,
 }
 
 impl Brokers {
-    /// Returns the address of a broker's master, if a route names one.
+    /// Returns the address of a broker's master to which messages go, if a route names one.
     pub(crate) fn master(&self, broker_name: &str) -> Option<Endpoint> {
-        self.routes.master_address(broker_name).and_then(|address| Endpoint::parse(&address).ok())
+        let address = Endpoint::parse(&self.routes.master_address(broker_name)?).ok()?;
+        Some(vip::for_sends(address, self.vip_channel))
     }
 
     /// Returns any topic in use.

@@ -1,4 +1,4 @@
-//! The client id, by which brokers know a client: `ip@instance`.
+//! The client id, by which brokers know a client: `ip@instance`, or `ip@instance@unit`.
 //!
 //! Without a name of its own an instance is called `pid#nanoseconds`, as in Java since 4.9, so that two clients of one process differ.
 
@@ -10,10 +10,11 @@ use rmq_remoting::{Deadline, Endpoint, RemotingClient};
 use super::NameServerList;
 
 /// Writes the id. A v6 address stands in brackets.
-pub(super) fn compose(ip: IpAddr, instance_name: &str) -> String {
+pub(super) fn compose(ip: IpAddr, instance_name: &str, unit_name: Option<&str>) -> String {
+    let (before, unit) = (if unit_name.is_some() { "@" } else { "" }, unit_name.unwrap_or_default());
     match ip {
-        IpAddr::V4(ip) => format!("{ip}@{instance_name}"),
-        IpAddr::V6(ip) => format!("[{ip}]@{instance_name}"),
+        IpAddr::V4(ip) => format!("{ip}@{instance_name}{before}{unit}"),
+        IpAddr::V6(ip) => format!("[{ip}]@{instance_name}{before}{unit}"),
     }
 }
 
@@ -67,8 +68,26 @@ mod tests {
 
     #[test]
     fn an_id_is_address_and_name() {
-        assert_eq!(compose([10, 0, 0, 9].into(), "123#456"), "10.0.0.9@123#456");
-        assert_eq!(compose(Ipv6Addr::LOCALHOST.into(), "DEFAULT"), "[::1]@DEFAULT");
+        assert_eq!(compose([10, 0, 0, 9].into(), "123#456", None), "10.0.0.9@123#456");
+        assert_eq!(compose(Ipv6Addr::LOCALHOST.into(), "DEFAULT", None), "[::1]@DEFAULT");
+    }
+
+    #[test]
+    fn ids_are_written_as_java_does() {
+        let cases: Vec<serde_json::Value> =
+            serde_json::from_str(include_str!("../../tests/golden/namespace.json")).unwrap();
+        let mut seen = 0;
+        for case in cases.iter().filter(|case| case["expected"]["client_id"].is_string()) {
+            let inputs = &case["inputs"];
+            let ip = inputs["ip"].as_str().unwrap().trim_matches(['[', ']']).parse().unwrap();
+            let unit = inputs["unit_name"].as_str().filter(|unit| !unit.is_empty());
+            let id = compose(ip, inputs["instance_name"].as_str().unwrap(), unit);
+            // Clients of stream processing say so behind all else; there are none here.
+            let stream = if inputs["stream"] == true { "@STREAM" } else { "" };
+            assert_eq!(case["expected"]["client_id"], format!("{id}{stream}"), "{}", case["name"]);
+            seen += 1;
+        }
+        assert_eq!(seen, 3);
     }
 
     #[test]

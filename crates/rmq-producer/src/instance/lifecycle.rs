@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_remoting::{Deadline, RemotingClient};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -52,9 +53,7 @@ impl ClientInstance {
     /// # Cancel safety
     /// Dropped early, it leaves nothing behind.
     pub(crate) async fn start(config: InstanceConfig, remoting: RemotingClient) -> Result<Self, StartFailure> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(StartFailure::NoRuntime);
-        }
+        let Ok(runtime) = Handle::try_current() else { return Err(StartFailure::NoRuntime) };
         let name_servers = NameServers::new(config.name_servers.clone(), remoting.clone(), config.header_encoding);
         if config.check_name_servers {
             if let Err(error) = name_servers.check(&config.create_topic_key, Deadline::after(config.api_timeout)).await
@@ -68,9 +67,9 @@ impl ClientInstance {
             None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
         };
         let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
-        let client_id: Arc<str> = client_id::compose(ip, &instance_name).into();
+        let client_id: Arc<str> = client_id::compose(ip, &instance_name, config.unit_name.as_deref()).into();
 
-        let tasks = Tasks::default();
+        let tasks = Tasks::new(runtime);
         let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };
         let routes = Arc::new(Routes::new(name_servers, default_topic, config.api_timeout, tasks.clone()));
         let heartbeats = Arc::new(Heartbeats::new(
@@ -85,7 +84,8 @@ impl ClientInstance {
         tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
         tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
         info!(client_id = &*client_id, group = &*config.producer_group, "started");
-        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks })
+        let vip_channel = config.vip_channel;
+        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks, vip_channel })
     }
 
     /// Stops the tasks, takes leave of the brokers until `deadline`, closes the sockets. May be called again.
@@ -93,6 +93,9 @@ impl ClientInstance {
         self.tasks.end().await;
         let left = self.heartbeats.unregister(deadline).await;
         self.remoting.shutdown(Duration::ZERO).await;
+        // Each of them ends with an error of its own, now that it can go nowhere.
+        self.tasks.sends.close();
+        self.tasks.sends.wait().await;
         info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
         (left.told, left.not_told)
     }
@@ -104,14 +107,47 @@ impl Drop for ClientInstance {
     }
 }
 
-/// The tasks of an instance. Each ends at its next await once they are cancelled.
-#[derive(Clone, Default)]
+/// The tasks of an instance. Each ends at its next await once they are cancelled; sends end by themselves once the sockets are closed.
+#[derive(Clone)]
 pub(super) struct Tasks {
     tracker: TaskTracker,
+    sends: TaskTracker,
     cancel: CancellationToken,
+    runtime: Handle,
 }
 
 impl Tasks {
+    fn new(runtime: Handle) -> Self {
+        Self { tracker: TaskTracker::new(), sends: TaskTracker::new(), cancel: CancellationToken::new(), runtime }
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Starts a task that has to come to its own end, from any thread.
+    pub(super) fn spawn_send(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.sends.spawn_on(task, &self.runtime);
+    }
+
+    /// How many of those there are.
+    pub(super) fn sends(&self) -> usize {
+        self.sends.len()
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Sleeps, but not beyond the end of the tasks.
+    pub(super) async fn sleep(&self, pause: Duration) {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cancel = self.cancel.clone();
         self.tracker.spawn(async move {
@@ -124,7 +160,7 @@ impl Tasks {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.tracker.len()
+        self.tracker.len() + self.sends.len()
     }
 
     async fn end(&self) {

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use rmq_remoting::{Endpoint, InvalidEndpoint};
 
-/// Addresses of name servers. Reads `host:port` items that are separated by `;`, `,` or white space; a missing port is 9876.
+/// Addresses of name servers. Reads `host:port` items that are separated by `;`, `,` or white space; a missing port is 9876, and `http://` before
+/// an item is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "namesrvAddr")]
 pub struct NameServerList(Vec<Endpoint>);
@@ -23,7 +24,8 @@ impl NameServerList {
     pub fn parse(text: &str) -> Result<Self, InvalidNameServers> {
         let mut list: Vec<Endpoint> = Vec::new();
         for item in text.split(|c: char| c == ';' || c == ',' || c.is_whitespace()).filter(|item| !item.is_empty()) {
-            let endpoint = Endpoint::parse_or_port(item, Self::DEFAULT_PORT).map_err(InvalidNameServers::Address)?;
+            let address = item.strip_prefix("http://").filter(|rest| !rest.contains('/')).unwrap_or(item);
+            let endpoint = Endpoint::parse_or_port(address, Self::DEFAULT_PORT).map_err(InvalidNameServers::Address)?;
             if !list.contains(&endpoint) {
                 list.push(endpoint);
             }

@@ -48,3 +48,17 @@ pub enum RouteError {
     #[error("the client is shut down")]
     Closed,
 }
+
+impl RouteError {
+    /// The same of a topic under another name: the one by which the caller knows it.
+    pub(crate) fn of_topic(mut self, name: &Arc<str>) -> Self {
+        match &mut self {
+            Self::NoRoute { topic, .. }
+            | Self::NoWritableQueue { topic }
+            | Self::NameServers { topic, .. }
+            | Self::DeadlineExpired { topic } => *topic = Arc::clone(name),
+            Self::Topic(_) | Self::Closed => {}
+        }
+        self
+    }
+}

@@ -16,7 +16,9 @@ use super::select::Target;
 use crate::attempts::Attempt;
 use crate::config::SendHeaderVersion;
 use crate::error::AttemptError;
+use crate::hook::CheckForbiddenContext;
 use crate::protocol::{SendMessage, SendMessageV1, SendMessageV2};
+use crate::send_way::SendWay;
 
 impl Sender {
     /// Sends the message to one queue and reads the broker's answer.
@@ -25,13 +27,17 @@ impl Sender {
         prepared: &Prepared,
         route: &TopicRoute,
         target: Target,
+        way: SendWay,
         deadline: Deadline,
     ) -> (Attempt, Option<Stored>) {
-        let begun = Begun::new(target);
+        let begun = Begun::new(target, prepared);
         let address = match self.address(&begun.target, route, deadline).await {
             Ok(address) => address,
             Err(error) => return (begun.failed(None, error), None),
         };
+        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
+            return (begun.failed(Some(address), error), None);
+        }
         let request = self.request(prepared, &begun.target);
         let answer = self.instance.remoting().invoke(&address, request, deadline).await;
         match answer.map_err(AttemptError::from).and_then(|answer| reply::read(&answer, &address, &begun.target)) {
@@ -46,13 +52,17 @@ impl Sender {
         prepared: &Prepared,
         route: &TopicRoute,
         target: Target,
+        way: SendWay,
         deadline: Deadline,
     ) -> Attempt {
-        let begun = Begun::new(target);
+        let begun = Begun::new(target, prepared);
         let address = match self.address(&begun.target, route, deadline).await {
             Ok(address) => address,
             Err(error) => return begun.failed(None, error),
         };
+        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
+            return begun.failed(Some(address), error);
+        }
         let request = self.request(prepared, &begun.target);
         match self.instance.remoting().invoke_oneway(&address, request, deadline).await {
             Ok(()) => begun.done(Some(address)),
@@ -69,6 +79,28 @@ impl Sender {
         }
     }
 
+    fn check_forbidden(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        way: SendWay,
+    ) -> Result<(), AttemptError> {
+        if self.hooks.forbidden.is_empty() {
+            return Ok(());
+        }
+        let context = CheckForbiddenContext {
+            name_servers: &self.config.name_servers,
+            group: &self.producer_group,
+            way,
+            address,
+            message: prepared.message(),
+            queue: &target.queue,
+            unit_mode: false,
+        };
+        self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
+    }
+
     fn request(&self, prepared: &Prepared, target: &Target) -> RemotingCommand {
         let header = SendMessage {
             producer_group: (&*self.producer_group).into(),
@@ -80,9 +112,9 @@ impl Sender {
             born_timestamp: self.instance.remoting().clock().now_millis(),
             flag: prepared.flag(),
             properties: Some(prepared.properties.as_str().into()),
-            reconsume_times: Some(0),
-            unit_mode: Some(false),
-            max_reconsume_times: None,
+            reconsume_times: Some(prepared.reconsumed.times),
+            unit_mode: Some(self.config.unit_mode),
+            max_reconsume_times: prepared.reconsumed.at_most,
             batch: Some(false),
             broker_name: Some((&*target.broker_name).into()),
         };
@@ -97,14 +129,15 @@ impl Sender {
 }
 
 /// An attempt on its way.
-struct Begun {
+struct Begun<'a> {
     target: Target,
+    prepared: &'a Prepared,
     started: Instant,
 }
 
-impl Begun {
-    fn new(target: Target) -> Self {
-        Self { target, started: Instant::now() }
+impl<'a> Begun<'a> {
+    fn new(target: Target, prepared: &'a Prepared) -> Self {
+        Self { target, prepared, started: Instant::now() }
     }
 
     fn done(self, address: Option<Endpoint>) -> Attempt {
@@ -117,6 +150,7 @@ impl Begun {
 
     fn end(self, address: Option<Endpoint>, error: Option<Arc<AttemptError>>) -> Attempt {
         let Target { queue, broker_name } = self.target;
+        let queue = self.prepared.shown(queue);
         let elapsed = self.started.elapsed();
         debug!(
             topic = &**queue.topic(),

@@ -113,7 +113,9 @@ fn verdict(error: Option<&AttemptError>) -> Verdict {
     match error {
         None => Verdict::Good,
         Some(AttemptError::Refused { .. } | AttemptError::UnreadableAnswer { .. }) => Verdict::Answered,
-        Some(AttemptError::NoBroker { .. } | AttemptError::BadAddress { .. }) => Verdict::Innocent,
+        Some(AttemptError::NoBroker { .. } | AttemptError::BadAddress { .. } | AttemptError::Forbidden { .. }) => {
+            Verdict::Innocent
+        }
         Some(AttemptError::Remoting(error)) => match error {
             RemotingError::Timeout { .. }
             | RemotingError::Connect { .. }

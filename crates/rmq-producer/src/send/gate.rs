@@ -1,38 +1,99 @@
-//! Gate: how many sends have begun and are not over, and whether new ones may begin.
+//! Gate: which sends have begun and are not over, what room they take, and whether new ones may begin.
 //!
-//! Both are one number, so that no send slips in after the gate has closed.
+//! Number inside and closing are one word, so that no send slips in after the gate has closed. Room by number and room by bytes are held by
+//! one value, so that they come back together, wherever it is dropped.
 
+use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Notify;
+use rmq_message::Message;
+use tokio::sync::{Notify, Semaphore, TryAcquireError};
+
+use crate::in_flight_limits::InFlightLimits;
 
 pub(super) struct Gate {
     /// Twice the number inside, plus one when closed.
     state: AtomicUsize,
+    limits: InFlightLimits,
+    /// Room by number, and by bytes; taken in this order, given back together.
+    sends: Semaphore,
+    bytes: Semaphore,
     /// Told when the last one leaves a closed gate.
     empty: Notify,
 }
 
-/// A send that has begun; dropping it ends it.
-pub(super) struct Inside<'a>(&'a Gate);
+/// A send that has begun; dropping it ends it and gives its room back.
+pub(crate) struct Inside {
+    gate: Arc<Gate>,
+    bytes: usize,
+}
+
+/// Why a send was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turned {
+    Closed,
+    Full,
+}
 
 const CLOSED: usize = 1;
 const ONE: usize = 2;
 
 impl Gate {
-    pub(super) fn new() -> Self {
-        Self { state: AtomicUsize::new(0), empty: Notify::new() }
+    pub(super) fn new(limits: InFlightLimits) -> Arc<Self> {
+        Arc::new(Self {
+            state: AtomicUsize::new(0),
+            sends: Semaphore::new(limits.sends()),
+            bytes: Semaphore::new(limits.bytes()),
+            limits,
+            empty: Notify::new(),
+        })
     }
 
-    /// Lets one more in, unless closed.
-    pub(super) fn enter(&self) -> Option<Inside<'_>> {
+    /// What a message takes of the bytes.
+    pub(super) fn weight(&self, message: &Message) -> usize {
+        let weight = message.body().len().saturating_add(message.properties().encoded_len());
+        weight.min(self.limits.bytes()) // larger than everything: it goes when it is alone
+    }
+
+    /// Lets one more in at once, or not at all.
+    pub(super) fn try_enter(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
+        let send = self.sends.try_acquire().map_err(|error| turned(&error))?;
+        let bytes = self.bytes.try_acquire_many(permits(weight)).map_err(|error| turned(&error))?;
+        let inside = self.let_in(weight)?;
+        send.forget();
+        bytes.forget();
+        Ok(inside)
+    }
+
+    /// Lets one more in as soon as there is room, in the order of arrival. The only error is a closed gate.
+    ///
+    /// Dropped early, it takes nothing and stands in nobody's way.
+    pub(super) fn enter(self: &Arc<Self>, weight: usize) -> impl Future<Output = Result<Inside, Turned>> + Send {
+        let gate = Arc::clone(self);
+        async move {
+            let send = gate.sends.acquire().await.map_err(|_| Turned::Closed)?;
+            let bytes = gate.bytes.acquire_many(permits(weight)).await.map_err(|_| Turned::Closed)?;
+            let inside = gate.let_in(weight)?;
+            send.forget();
+            bytes.forget();
+            Ok(inside)
+        }
+    }
+
+    /// Counts one more whose room is taken, unless closed.
+    fn let_in(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
         let one_more = |state| (state & CLOSED == 0).then_some(state + ONE);
-        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
-        Some(Inside(self))
+        let entered = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
+        entered.map_err(|_| Turned::Closed)?;
+        Ok(Inside { gate: Arc::clone(self), bytes: weight })
     }
 
+    /// Lets nobody in any more; who waits for room is turned away.
     pub(super) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::AcqRel);
+        self.sends.close();
+        self.bytes.close();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -41,6 +102,15 @@ impl Gate {
 
     pub(super) fn count(&self) -> usize {
         self.state.load(Ordering::Acquire) / ONE
+    }
+
+    /// The bytes of those inside.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.limits.bytes().saturating_sub(self.bytes.available_permits())
+    }
+
+    pub(super) fn limits(&self) -> InFlightLimits {
+        self.limits
     }
 
     /// Waits until nobody is inside. To be called on a closed gate.
@@ -57,41 +127,30 @@ impl Gate {
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
-        if self.0.state.fetch_sub(ONE, Ordering::AcqRel) == ONE | CLOSED {
-            self.0.empty.notify_waiters();
+        let gate = &self.gate;
+        // Counted out first, so that never more are inside than there is room for.
+        let before = gate.state.fetch_sub(ONE, Ordering::AcqRel);
+        gate.bytes.add_permits(self.bytes);
+        gate.sends.add_permits(1);
+        if before == ONE | CLOSED {
+            gate.empty.notify_waiters();
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_closed_gate_lets_nobody_in_and_counts_those_inside() {
-        let gate = Gate::new();
-        let inside = gate.enter().unwrap();
-        gate.close();
-        assert!(gate.enter().is_none());
-        assert_eq!((gate.count(), gate.is_closed()), (1, true));
-        drop(inside);
-        assert_eq!(gate.count(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_last_one_out_wakes_whoever_waits() {
-        let gate = Gate::new();
-        let (one, two) = (gate.enter().unwrap(), gate.enter().unwrap());
-        gate.close();
-        assert!(tokio::time::timeout(Duration::from_secs(1), gate.empty()).await.is_err());
-        drop(one);
-        let (waited, ()) =
-            tokio::join!(tokio::time::timeout(Duration::from_secs(1), gate.empty()), async { drop(two) });
-        assert!(waited.is_ok());
-        gate.empty().await;
+fn turned(error: &TryAcquireError) -> Turned {
+    match error {
+        TryAcquireError::Closed => Turned::Closed,
+        TryAcquireError::NoPermits => Turned::Full,
     }
 }
+
+/// No message is so large: a frame ends at 2 GiB.
+fn permits(weight: usize) -> u32 {
+    u32::try_from(weight).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ pub(super) fn after(error: &AttemptError, policy: &RetryPolicy) -> Next {
     match error {
         AttemptError::NoBroker { .. } | AttemptError::BadAddress { .. } => Next::Again,
         AttemptError::UnreadableAnswer { .. } => Next::Stop, // it is stored
+        AttemptError::Forbidden { .. } => Next::Stop,
         AttemptError::Remoting(RemotingError::BackingOff { wait, .. }) => Next::PassOver(*wait),
         AttemptError::Remoting(error) if !error.is_retryable() => Next::Stop,
         AttemptError::Remoting(error) => match error.certainty() {

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rmq_fault::{Candidates, Choice};
-use rmq_message::{Message, MessageQueue};
+use rmq_message::MessageQueue;
 use rmq_remoting::Random;
 use rmq_route::{QueueCursor, TopicRoute};
 
-use super::Sender;
 use super::faults::Faults;
+use super::prepare::Prepared;
+use super::{Sender, namespace};
 use crate::error::SelectError;
-use crate::selector::QueueSelector;
+use crate::selector::{JavaHash, QueueSelector, index_of};
 
 /// A queue, and the broker that a message for it goes to. They differ in name for the logical queues of static topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,22 +48,30 @@ impl Sender {
         self.cursors.next(route, &self.faults, last_broker)
     }
 
-    /// Settles the queue once for all attempts, where the caller chose it. `None`: the choice is ours.
-    pub(super) fn fixed(aim: &Aim, message: &Message, route: &TopicRoute) -> Result<Option<Target>, SelectError> {
+    /// Settles the queue once for all attempts, where the caller or the message's sharding key chose it. `None`: the choice is ours.
+    pub(super) fn fixed(
+        &self,
+        aim: &Aim,
+        prepared: &Prepared,
+        route: &TopicRoute,
+    ) -> Result<Option<Target>, SelectError> {
+        let queues = route.publish.queues();
+        let message = prepared.message();
         let queue = match aim {
-            Aim::Any => return Ok(None),
-            Aim::Queue(queue) if **queue.topic() != *message.topic() => {
+            Aim::Any => message.sharding().and_then(|key| queues.get(index_of(key.java_hash(), queues.len())).cloned()),
+            Aim::Queue(queue) if *self.namespace.wrap(queue.topic()) != **prepared.topic() => {
                 return Err(SelectError::OtherTopic { queue: queue.clone() });
             }
-            Aim::Queue(queue) => queue.clone(),
+            Aim::Queue(queue) => Some(namespace::renamed(queue, prepared.topic())),
             Aim::Selector(selector) => {
-                let queues = route.publish.queues();
-                let choose = std::panic::AssertUnwindSafe(|| selector(queues, message));
+                let shown = prepared.all_shown(queues);
+                let choose = std::panic::AssertUnwindSafe(|| selector(&shown, message));
                 let position = std::panic::catch_unwind(choose).map_err(|_| SelectError::Panicked)?;
                 let chosen = queues.get(position);
-                chosen.ok_or(SelectError::OutOfRange { position, queues: queues.len() })?.clone()
+                Some(chosen.ok_or(SelectError::OutOfRange { position, queues: queues.len() })?.clone())
             }
         };
+        let Some(queue) = queue else { return Ok(None) };
         // A queue of a static topic names no broker of its own; any other one does.
         let broker_name = route.publish.broker_of(&queue).unwrap_or_else(|| queue.broker_name());
         Ok(Some(Target { broker_name: Arc::clone(broker_name), queue }))

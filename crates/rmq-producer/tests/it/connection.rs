@@ -1,6 +1,6 @@
 //! Brokers that cannot be reached, hang up, or talk nonsense.
 
-use rmq_producer::{AttemptPhase, Message, Outcome, SendErrorKind};
+use rmq_producer::{AttemptPhase, Compression, Message, Outcome, SendErrorKind};
 use rmq_testkit::{Fault, LineFault, RequestCode};
 
 use crate::world::*;
@@ -49,7 +49,7 @@ async fn what_waited_behind_a_stalled_write_was_not_sent_when_the_line_ends() {
     let cluster = start(one_broker()).await;
     let broker = cluster.broker("broker-a");
     broker.on_connect(LineFault::stop_reading());
-    let producer = producer(&cluster).await;
+    let producer = builder(&cluster).compression(Compression::off()).start().await.unwrap();
     let large = Message::new("orders", vec![7; 4 << 20]);
     let (first, second, ()) = tokio::join!(
         producer.send(large).timeout(seconds(60)).into_future(),

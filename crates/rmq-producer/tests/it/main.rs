@@ -1,19 +1,34 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
+mod any_compressed;
+mod bounds;
+mod callback;
 mod cancel;
+mod compression;
 mod connection;
+mod enqueue;
 mod error_text;
 mod fault;
+mod golden_compression;
+mod golden_hash;
+mod golden_namespace;
 mod heartbeat;
+mod hooks;
+mod metrics;
 mod name_servers;
+mod namespace;
 mod oneway;
 mod queue_choice;
+mod redirect;
 mod retry;
 mod routes;
 mod send;
 mod send_and_sync;
+mod sharding;
 mod shutdown;
 mod start;
 mod status;
 mod time;
+mod unit_and_retry_headers;
+mod vip;
 mod world;

@@ -1,6 +1,6 @@
 //! Messages that no broker answers for.
 
-use rmq_producer::{AttemptPhase, Message, SendErrorKind};
+use rmq_producer::{AttemptPhase, Compression, Message, SendErrorKind};
 use rmq_testkit::{Fault, LineFault, RequestCode};
 
 use crate::world::*;
@@ -53,7 +53,8 @@ async fn a_broker_that_takes_no_bytes_makes_it_maybe_stored() {
     let cluster = start(one_broker()).await;
     let broker = cluster.broker("broker-a");
     broker.on_connect(LineFault::stop_reading());
-    let producer = builder(&cluster).heartbeat_interval(seconds(100)).start().await.unwrap();
+    let producer =
+        builder(&cluster).heartbeat_interval(seconds(100)).compression(Compression::off()).start().await.unwrap();
     let large = Message::new("orders", vec![7; 4 << 20]);
     let error = producer.send_oneway(large).await.unwrap_err();
     assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::Timeout, true));

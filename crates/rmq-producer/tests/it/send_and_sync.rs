@@ -16,6 +16,10 @@ const _: () = {
     send::<SendFuture<'static>>();
     send::<OnewayRequest<'static>>();
     send::<OnewayFuture<'static>>();
+    send::<EnqueueRequest<'static>>();
+    send::<EnqueueFuture<'static>>();
+    send_and_sync::<SendHandle>();
+    send_and_sync::<CallbackExecutor>();
     error::<SendError>();
     error::<StartError>();
     error::<RouteError>();

@@ -10,31 +10,58 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::FrameLimits;
+use super::skeleton::{Hole, Value};
+use super::{FrameLimits, Parts};
 use crate::ext_fields::Span;
 use crate::{ExtFields, FrameError, HeaderEncoding, LanguageCode, RemotingCommand};
 
-pub(super) fn encode(command: &RemotingCommand, opaque: i32, out: &mut BytesMut) -> Result<(), FrameError> {
+pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mut BytesMut) -> Result<(), FrameError> {
     out.put_i16(short("code", command.code)?);
     out.put_u8(command.language.map_or(NO_LANGUAGE, LanguageCode::code));
     out.put_i16(short("version", command.version)?);
-    out.put_i32(opaque);
-    out.put_i32(command.flag);
+    parts.opaque(out);
+    parts.flag(out);
     put_text(out, command.remark.as_deref().unwrap_or_default())?;
 
-    let block = out.len();
     out.put_u32(0);
+    let block = out.len();
+    parts.block(out);
     for (name, value) in command.ext_fields.iter().flatten() {
         match i16::try_from(name.len()) {
             Ok(length @ 1..) => out.put_i16(length),
             _ => return Err(FrameError::FieldName { length: name.len() }),
         }
         out.put_slice(name.as_bytes());
-        put_text(out, value)?;
+        parts.value(name, value, out)?;
     }
-    let length = length_word(out.len() - block - 4)?;
-    out[block..block + 4].copy_from_slice(&length.to_be_bytes());
+    put_block_length(block, out)
+}
+
+/// Writes the length of the ext block, which begins at byte `block` of `out` and ends with it, into the four bytes before it.
+pub(super) fn put_block_length(block: usize, out: &mut BytesMut) -> Result<(), FrameError> {
+    let length = length_word(out.len() - block)?;
+    out[block - 4..block].copy_from_slice(&length.to_be_bytes());
     Ok(())
+}
+
+/// A command's own values.
+pub(super) struct Own {
+    pub(super) flag: i32,
+    pub(super) opaque: i32,
+}
+
+impl Parts for Own {
+    fn flag(&mut self, out: &mut BytesMut) {
+        out.put_i32(self.flag);
+    }
+
+    fn opaque(&mut self, out: &mut BytesMut) {
+        out.put_i32(self.opaque);
+    }
+
+    fn value(&mut self, _: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError> {
+        put_text(out, value)
+    }
 }
 
 pub(super) fn decode(header: &[u8], limits: &FrameLimits) -> Result<RemotingCommand, FrameError> {
@@ -86,6 +113,35 @@ fn ext_fields(reader: &mut Reader<'_>, limits: &FrameLimits) -> Result<Option<Ex
     }
     fields.settle();
     Ok(Some(fields).filter(|fields| !fields.is_empty()))
+}
+
+/// Finds the values of a header that was read without an error, and counts its ext fields; `None` when it is one of an
+/// unusual kind.
+pub(super) fn values(header: &[u8]) -> Option<(Vec<Value>, usize)> {
+    let mut reader = Reader { header, at: 5 };
+    let mut values = vec![Value::new(5..9, Hole::BinaryNumber, None)];
+    reader.at += 8;
+    let remark = reader.at;
+    let length = reader.i32().ok()?;
+    if reader.text(length, header.len()).ok()?.is_some() {
+        values.push(Value::new(remark..reader.at, Hole::BinaryText, None));
+    }
+    let block = reader.at;
+    if usize::try_from(reader.i32().ok()?) != Ok(header.len() - reader.at) {
+        return None;
+    }
+    values.push(Value::new(block..reader.at, Hole::BinaryRest, None));
+    let mut fields = 0;
+    while reader.at < header.len() {
+        let name = reader.i16().ok()?;
+        reader.text(name.into(), header.len()).ok()??;
+        let start = reader.at;
+        let length = reader.i32().ok()?;
+        reader.text(length, header.len()).ok()??;
+        values.push(Value::new(start..reader.at, Hole::BinaryText, Some(fields)));
+        fields += 1;
+    }
+    Some((values, fields))
 }
 
 fn append(fields: &mut ExtFields, piece: &str) -> Span {
@@ -143,7 +199,7 @@ fn short(member: &'static str, value: i32) -> Result<i16, FrameError> {
     i16::try_from(value).map_err(|_| FrameError::OutOfRange { member, value })
 }
 
-fn put_text(out: &mut BytesMut, text: &str) -> Result<(), FrameError> {
+pub(super) fn put_text(out: &mut BytesMut, text: &str) -> Result<(), FrameError> {
     out.put_i32(length_word(text.len())?);
     out.put_slice(text.as_bytes());
     Ok(())

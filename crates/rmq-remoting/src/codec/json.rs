@@ -6,16 +6,19 @@
 //! Unquoted keys, a byte order mark and invalid UTF-8 are refused.
 
 mod scanner;
-mod writer;
+pub(super) mod writer;
+
+use std::borrow::Cow;
 
 use bytes::{BufMut, BytesMut};
 
 use self::scanner::Scanner;
-use super::FrameLimits;
+use super::skeleton::{Hole, Value};
+use super::{FrameLimits, Parts};
 use crate::ext_fields::Span;
 use crate::{ExtFields, FrameError, LanguageCode, RemotingCommand};
 
-pub(super) fn encode(command: &RemotingCommand, opaque: i32, out: &mut BytesMut) {
+pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mut BytesMut) -> Result<(), FrameError> {
     out.put_slice(b"{\"code\":");
     writer::number(out, command.code);
     if let Some(fields) = &command.ext_fields {
@@ -26,19 +29,19 @@ pub(super) fn encode(command: &RemotingCommand, opaque: i32, out: &mut BytesMut)
             }
             writer::text(out, name);
             out.put_u8(b':');
-            writer::text(out, value);
+            parts.value(name, value, out)?;
         }
         out.put_u8(b'}');
     }
     out.put_slice(b",\"flag\":");
-    writer::number(out, command.flag);
+    parts.flag(out);
     out.put_slice(b",\"language\":");
     match command.language.and_then(LanguageCode::name) {
         Some(name) => writer::text(out, name),
         None => out.put_slice(b"null"), // a missing member would be read as JAVA
     }
     out.put_slice(b",\"opaque\":");
-    writer::number(out, opaque);
+    parts.opaque(out);
     if let Some(remark) = &command.remark {
         out.put_slice(b",\"remark\":");
         writer::text(out, remark);
@@ -47,6 +50,28 @@ pub(super) fn encode(command: &RemotingCommand, opaque: i32, out: &mut BytesMut)
     out.put_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
     writer::number(out, command.version);
     out.put_u8(b'}');
+    Ok(())
+}
+
+/// A command's own values.
+pub(super) struct Own {
+    pub(super) flag: i32,
+    pub(super) opaque: i32,
+}
+
+impl Parts for Own {
+    fn flag(&mut self, out: &mut BytesMut) {
+        writer::number(out, self.flag);
+    }
+
+    fn opaque(&mut self, out: &mut BytesMut) {
+        writer::number(out, self.opaque);
+    }
+
+    fn value(&mut self, _: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError> {
+        writer::text(out, value);
+        Ok(())
+    }
 }
 
 pub(super) fn decode(header: &[u8], limits: &FrameLimits) -> Result<RemotingCommand, FrameError> {
@@ -117,6 +142,54 @@ fn ext_fields(json: &mut Scanner<'_>, limits: &FrameLimits) -> Result<Option<Ext
     })?;
     fields.settle();
     Ok(Some(fields))
+}
+
+/// Finds the values of a header that was read without an error, and counts its ext fields; `None` when it is one of an
+/// unusual kind. Texts with escapes and values that are no texts are not among them.
+pub(super) fn values(header: &[u8], limits: &FrameLimits) -> Option<(Vec<Value>, usize)> {
+    let mut json = Scanner::new(std::str::from_utf8(header).ok()?, limits.max_json_depth);
+    let mut values = Vec::new();
+    let mut fields = 0;
+    let mut keys: Vec<String> = Vec::new();
+    json.object(|json, key| {
+        if keys.iter().any(|known| known == key) {
+            return Err(json.error("a member that is there twice"));
+        }
+        keys.push(key.to_owned());
+        match key {
+            "opaque" => {
+                json.peek();
+                let start = json.at();
+                json.number()?;
+                values.push(Value::new(start..json.at(), Hole::JsonNumber, None));
+            }
+            "remark" => values.extend(text_value(json, None)?),
+            "extFields" => json.object_of(|json| {
+                json.string()?;
+                json.colon()?;
+                values.extend(text_value(json, Some(fields))?);
+                fields += 1;
+                Ok(())
+            })?,
+            _ => json.skip_value()?,
+        }
+        Ok(())
+    })
+    .ok()?;
+    Some((values, fields))
+}
+
+/// A value of which nothing is made when it is no plain text; `null` is refused.
+fn text_value(json: &mut Scanner<'_>, field: Option<usize>) -> Result<Option<Value>, FrameError> {
+    match json.peek() {
+        Some(b'n') => Err(json.error("a null")),
+        Some(b'"') => {
+            let start = json.at() + 1;
+            let raw = matches!(json.string()?, Cow::Borrowed(_));
+            Ok(raw.then(|| Value::new(start..json.at() - 1, Hole::JsonText, field)))
+        }
+        _ => json.skip_value().map(|()| None),
+    }
 }
 
 /// Bytes reserved at first for the names and values of a header.

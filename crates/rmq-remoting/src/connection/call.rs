@@ -1,6 +1,6 @@
 //! The futures of callers: an awaited answer, and a oneway frame on its way to the kernel.
 //!
-//! A [`Call`] owns its slot and its permit; dropping it anywhere gives both back.
+//! A [`Call`] owns its slot and its room; dropping it anywhere gives both back.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,51 +13,73 @@ use tokio::time::Instant;
 
 use super::slots::{Found, SlotKey};
 use super::{RETIRED, Shared, State};
-use crate::command::RemotingCommand;
-use crate::error::RemotingError;
-use crate::room::Permit;
+use crate::answer::Answer;
+use crate::error::{ConnectionEnd, RemotingError};
 
-pub(super) struct Call {
+/// A request on the wire; resolves to its answer.
+pub(crate) struct Call {
     shared: Arc<Shared>,
     slot: SlotKey,
-    started: Instant,
+    /// When the caller's time began.
+    since: Instant,
+    /// Room of the client that goes with it.
+    client_bytes: Option<usize>,
+    /// Whoever polls next is known to the slot already.
+    watched: bool,
     done: bool,
-    _permit: Permit,
 }
 
 impl Call {
-    pub(super) fn new(shared: Arc<Shared>, slot: SlotKey, started: Instant, permit: Permit) -> Self {
-        Self { shared, slot, started, done: false, _permit: permit }
+    /// Takes over the slot, room on the connection, and room for `client_bytes` of the client.
+    pub(super) fn new(shared: Arc<Shared>, slot: SlotKey, since: Instant, client_bytes: Option<usize>) -> Self {
+        Self { shared, slot, since, client_bytes, watched: false, done: false }
+    }
+
+    /// The first poll comes from the task whose waker went with the request, before that task is woken: it has nothing to do.
+    pub(super) fn watched(mut self) -> Self {
+        self.watched = true;
+        self
+    }
+
+    /// The first poll may come from anywhere at any time.
+    pub(crate) fn unwatched(mut self) -> Self {
+        self.watched = false;
+        self
+    }
+
+    /// After a shutdown of the client an unsent request says so, and not that its connection was lost.
+    pub(crate) fn closed_or<T>(&self, outcome: Result<T, RemotingError>) -> Result<T, RemotingError> {
+        self.shared.settings.closed_or(outcome)
     }
 }
 
 impl Future for Call {
-    type Output = Result<RemotingCommand, RemotingError>;
+    type Output = Result<Answer, RemotingError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let shared = Arc::clone(&self.shared);
+        let Self { shared, slot, since, watched, done, .. } = &mut *self;
+        if std::mem::take(watched) {
+            return Poll::Pending;
+        }
         let mut state = shared.state.lock();
-        match state.slots.look(self.slot) {
+        match state.slots.look(*slot) {
             Found::Answer(answer) => {
                 shared.after_call(state);
-                self.done = true;
+                *done = true;
                 Poll::Ready(Ok(answer))
             }
             Found::Waiting { start } | Found::Expired { start } if state.ended.is_some() => {
                 let written = start < state.handed;
-                let cause = state.ended.clone().unwrap_or(crate::error::ConnectionEnd::Closed);
+                let cause = state.ended.clone().unwrap_or(ConnectionEnd::Closed);
                 drop(state);
                 Poll::Ready(Err(shared.lost(cause, written)))
             }
             Found::Expired { .. } => {
                 drop(state);
-                Poll::Ready(Err(RemotingError::Timeout {
-                    addr: Arc::clone(&shared.peer),
-                    after: self.started.elapsed(),
-                }))
+                Poll::Ready(Err(RemotingError::Timeout { addr: Arc::clone(&shared.peer), after: since.elapsed() }))
             }
             Found::Waiting { .. } => {
-                state.slots.watch(self.slot, cx.waker());
+                state.slots.watch(*slot, cx.waker());
                 Poll::Pending
             }
         }
@@ -66,10 +88,15 @@ impl Future for Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        let shared = &self.shared;
         if !self.done {
-            let mut state = self.shared.state.lock();
+            let mut state = shared.state.lock();
             state.slots.leave(self.slot);
-            self.shared.after_call(state);
+            shared.after_call(state);
+        }
+        shared.room.give_back(0);
+        if let Some(bytes) = self.client_bytes {
+            shared.settings.room.give_back(bytes);
         }
     }
 }

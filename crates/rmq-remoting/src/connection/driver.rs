@@ -20,8 +20,8 @@ use tracing::{debug, trace};
 use super::out_buffer::{MAX_SLICES, OutBuffer};
 use super::slots::Delivered;
 use super::{Connection, ENDED, Flusher, OPEN};
-use crate::codec;
-use crate::command::RemotingCommand;
+use crate::answer::Answer;
+use crate::codec::{AnswerReader, Incoming};
 use crate::connector::{Stream, Transport};
 use crate::error::ConnectionEnd;
 
@@ -61,7 +61,8 @@ pub(super) struct Driver {
     reader: Reader,
     writer: Writer,
     input: BytesMut,
-    answers: Vec<RemotingCommand>,
+    frames: AnswerReader,
+    answers: Vec<Answer>,
     wakers: Vec<Waker>,
     writing: OutBuffer,
     /// Bytes were handed to a boxed transport that may still hold them.
@@ -84,6 +85,7 @@ impl Driver {
             reader,
             writer,
             input: BytesMut::new(),
+            frames: AnswerReader::default(),
             answers: Vec::new(),
             wakers: Vec::new(),
             writing: OutBuffer::default(),
@@ -180,15 +182,16 @@ impl Driver {
         let limits = &shared.settings.config.frame_limits;
         let mut frames = 0;
         let end = loop {
-            match codec::decode_frame(&mut self.input, limits) {
-                Ok(Some(frame)) => {
+            match self.frames.read(&mut self.input, limits) {
+                Ok(Some(Incoming::Answer(answer))) => {
                     frames += 1;
-                    trace!(addr = %shared.peer, opaque = frame.opaque(), code = frame.code(), answer = frame.is_response(), "frame read");
-                    if frame.is_response() {
-                        self.answers.push(frame);
-                    } else {
-                        self.connection.serve(frame);
-                    }
+                    trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
+                    self.answers.push(answer);
+                }
+                Ok(Some(Incoming::Request(request))) => {
+                    frames += 1;
+                    trace!(addr = %shared.peer, opaque = request.opaque(), code = request.code(), "request read");
+                    self.connection.serve(request);
                 }
                 Ok(None) => break None,
                 // What came before the bad frame is still delivered.

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 
 use tracing::{debug, warn};
 
-use super::{Connection, RETIRED, Shared, Submitted};
+use super::submit::Submitted;
+use super::{Connection, RETIRED, Shared};
 use crate::code::ResponseCode;
 use crate::command::RemotingCommand;
 use crate::connector::BoxFuture;

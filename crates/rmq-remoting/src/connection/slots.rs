@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use tokio::time::Instant;
 
-use crate::command::RemotingCommand;
+use crate::answer::Answer;
 
 /// 65,536 requests in flight beside as many orphans.
 const INDEX_BITS: u32 = 17;
@@ -31,7 +31,7 @@ struct Slot {
 enum State {
     Free,
     Waiting(Waiting),
-    Ready(RemotingCommand),
+    Ready(Answer),
     Orphan,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Delivered {
 
 /// What a caller finds in its slot.
 pub(crate) enum Found {
-    Answer(RemotingCommand),
+    Answer(Answer),
     Expired { start: u64 },
     Waiting { start: u64 },
 }
@@ -75,8 +75,8 @@ impl Slots {
         self.orphans
     }
 
-    /// Takes a slot and returns its key and opaque.
-    pub(crate) fn take(&mut self, deadline: Instant, start: u64) -> Option<(SlotKey, i32)> {
+    /// Takes a slot for a caller who is woken by `waker`, and returns its key and opaque.
+    pub(crate) fn take(&mut self, deadline: Instant, start: u64, waker: Option<&Waker>) -> Option<(SlotKey, i32)> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -88,14 +88,14 @@ impl Slots {
         };
         let slot = &mut self.entries[index as usize];
         slot.generation = (slot.generation + 1) & GENERATION_MASK;
-        slot.state = State::Waiting(Waiting { waker: None, deadline, start, expired: false });
+        slot.state = State::Waiting(Waiting { waker: waker.cloned(), deadline, start, expired: false });
         self.live += 1;
         let low = i32::try_from(index).unwrap_or(INDEX_MASK);
         Some((SlotKey(index), (slot.generation << INDEX_BITS) | low))
     }
 
     /// Hands an answer to the request with its opaque.
-    pub(crate) fn deliver(&mut self, answer: RemotingCommand) -> Delivered {
+    pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
         let opaque = answer.opaque();
         let index = (opaque & INDEX_MASK).unsigned_abs();
         let known = match self.entries.get_mut(index as usize) {
@@ -121,24 +121,17 @@ impl Slots {
     /// Looks into a caller's slot. An answer is taken out and frees the slot.
     pub(crate) fn look(&mut self, key: SlotKey) -> Found {
         let slot = &mut self.entries[key.0 as usize];
-        match std::mem::replace(&mut slot.state, State::Free) {
-            State::Ready(answer) => {
+        match &slot.state {
+            State::Waiting(Waiting { expired: true, start, .. }) => Found::Expired { start: *start },
+            State::Waiting(Waiting { start, .. }) => Found::Waiting { start: *start },
+            State::Free | State::Orphan => Found::Expired { start: u64::MAX },
+            State::Ready(_) => {
                 self.live -= 1;
                 self.free.push(key.0);
-                Found::Answer(answer)
-            }
-            State::Waiting(waiting) => {
-                let found = if waiting.expired {
-                    Found::Expired { start: waiting.start }
-                } else {
-                    Found::Waiting { start: waiting.start }
-                };
-                slot.state = State::Waiting(waiting);
-                found
-            }
-            other @ (State::Free | State::Orphan) => {
-                slot.state = other;
-                Found::Expired { start: u64::MAX }
+                match std::mem::replace(&mut slot.state, State::Free) {
+                    State::Ready(answer) => Found::Answer(answer),
+                    State::Waiting(_) | State::Free | State::Orphan => Found::Expired { start: u64::MAX },
+                }
             }
         }
     }
@@ -210,15 +203,16 @@ mod tests {
 
     use super::*;
     use crate::code::ResponseCode;
+    use crate::command::RemotingCommand;
 
-    fn answer(opaque: i32) -> RemotingCommand {
+    fn answer(opaque: i32) -> Answer {
         let mut answer = RemotingCommand::response(ResponseCode::SUCCESS);
         answer.set_opaque(opaque);
-        answer
+        answer.into()
     }
 
     fn take(slots: &mut Slots) -> (SlotKey, i32) {
-        slots.take(Instant::now(), 0).unwrap()
+        slots.take(Instant::now(), 0, None).unwrap()
     }
 
     #[test]
@@ -273,7 +267,7 @@ mod tests {
             }
         }
         assert_eq!((slots.live(), slots.orphans()), (65_536, 65_536));
-        assert!(slots.take(Instant::now(), 0).is_none());
+        assert!(slots.take(Instant::now(), 0, None).is_none());
     }
 
     #[test]
@@ -289,8 +283,8 @@ mod tests {
     async fn expiry_marks_what_is_due_and_names_the_next_deadline() {
         let mut slots = Slots::default();
         let now = Instant::now();
-        let (due, _) = slots.take(now, 5).unwrap();
-        let (later, _) = slots.take(now + Duration::from_secs(1), 9).unwrap();
+        let (due, _) = slots.take(now, 5, None).unwrap();
+        let (later, _) = slots.take(now + Duration::from_secs(1), 9, None).unwrap();
         let mut wakers = Vec::new();
         assert_eq!(slots.expire(now, &mut wakers), Some(now + Duration::from_secs(1)));
         assert!(matches!(slots.look(due), Found::Expired { start: 5 }));

@@ -5,6 +5,7 @@ mod closing;
 mod deadlines;
 mod dialling;
 mod fixture;
+mod frames;
 mod limits;
 mod matching;
 mod oneway;

@@ -5,15 +5,18 @@
 
 mod bad_input;
 mod bodies;
+mod broker_faults;
 mod concurrency;
 mod expectation;
 mod foreign_client;
 mod header_forms;
 mod heartbeat;
 mod java_client;
+mod ledger;
 mod oneway;
 mod place;
 mod properties;
+mod refusals_live;
 mod restart;
 mod routes;
 mod send;

@@ -158,10 +158,14 @@ impl Place {
         }
     }
 
-    /// A producer of a group of its own that reaches the cluster.
+    /// A producer of a group of its own that reaches the cluster, and has the patience that a busy machine needs.
     pub(crate) fn builder(&self) -> ProducerBuilder {
-        let builder =
-            Producer::builder(unique("group")).name_servers(self.name_servers()).send_timeout(Duration::from_secs(30));
+        self.builder_with_defaults().send_timeout(Duration::from_secs(30))
+    }
+
+    /// Such a producer with every default that users get.
+    pub(crate) fn builder_with_defaults(&self) -> ProducerBuilder {
+        let builder = Producer::builder(unique("group")).name_servers(self.name_servers());
         // Over TCP the default stays, so that it is tested.
         if self.site.is_memory() { builder.connector(self.connector()) } else { builder }
     }
@@ -271,6 +275,42 @@ impl Place {
             }
             Servers::Shared(_) => panic!("shared servers are not restarted"),
         }
+    }
+
+    /// Stops a broker in its tracks as SIGSTOP does: its connections stay open and silent.
+    pub(crate) fn suspend_broker(&self, name: &str) {
+        match &self.servers {
+            Servers::Scripted(cluster) => cluster.broker(name).freeze(),
+            Servers::Own(own) => {
+                let suspended = own.cluster.broker(name).and_then(|broker| broker.suspend());
+                suspended.expect("the broker is suspended");
+            }
+            Servers::Shared(_) => panic!("shared servers are not suspended"),
+        }
+    }
+
+    /// Lets a suspended broker go on, as SIGCONT does; it takes in what has piled up.
+    pub(crate) fn resume_broker(&self, name: &str) {
+        match &self.servers {
+            Servers::Scripted(cluster) => cluster.broker(name).resume(),
+            Servers::Own(own) => {
+                let resumed = own.cluster.broker(name).and_then(|broker| broker.resume());
+                resumed.expect("the broker goes on");
+            }
+            Servers::Shared(_) => panic!("shared servers are not resumed"),
+        }
+    }
+
+    /// Where a real broker of the test's own listens.
+    pub(crate) fn broker_address(&self, name: &str) -> String {
+        let Servers::Own(own) = &self.servers else { panic!("{} has no brokers of its own", self.site) };
+        own.cluster.broker(name).expect("a broker of the specification").address()
+    }
+
+    /// Changes one line of the running configuration of a real broker of the test's own.
+    pub(crate) async fn configure_broker(&self, broker: &str, name: &str, value: &str) {
+        let configured = topic_admin::configure_broker(&self.broker_address(broker), name, value).await;
+        configured.expect("the broker takes the new configuration");
     }
 
     fn scripted(&self) -> &TestCluster {

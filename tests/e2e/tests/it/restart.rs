@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use real_servers::ClusterSpec;
-use rmq_producer::{Message, Producer, SendError, SendResult};
+use rmq_producer::{Message, Producer};
 use tokio::task::JoinSet;
 
+use crate::ledger::{Ledger, Sent};
 use crate::place::{Place, eventually, everywhere_alone};
-use crate::stored::Stored;
 
 #[test]
 fn messages_confirmed_before_and_after_a_broker_is_killed_are_all_there() {
@@ -19,22 +19,21 @@ fn messages_confirmed_before_and_after_a_broker_is_killed_are_all_there() {
             // Its route stays as it is; it is the connection that has to come back.
             let builder = place.builder().route_refresh_interval(Duration::from_secs(3_600));
             let producer = builder.start().await.expect("the name server answers");
-            let mut ledger = Ledger::default();
+            let mut told = Vec::new();
             for number in 0..8 {
-                ledger.add(&topic, producer.send(message(&topic, number)).await);
+                told.push(producer.send(message(&topic, number)).await);
             }
-            assert_eq!(ledger.confirmed.len(), 8);
+            assert!(told.iter().all(Result::is_ok));
 
-            kill_under_load(place, &producer, &topic, &mut ledger).await;
+            kill_under_load(place, &producer, &topic, &mut told).await;
 
-            // One broker is down: its half of the sends fails, the other half is stored.
-            let mut failed = 0;
+            // One broker is down: the other one takes its share of the sends.
             for number in 0..8 {
                 let outcome = producer.send(message(&topic, number)).timeout(Duration::from_secs(5)).await;
-                failed += usize::from(outcome.is_err());
-                ledger.add(&topic, outcome);
+                let taken_by = outcome.as_ref().map(|result| result.queue().broker_name().to_string());
+                assert_eq!(taken_by.ok().as_deref(), Some("broker-b"));
+                told.push(outcome);
             }
-            assert_eq!(failed, 4, "of 8");
 
             place.restart_broker("broker-a").await;
             eventually("both brokers take messages again", async || {
@@ -42,66 +41,35 @@ fn messages_confirmed_before_and_after_a_broker_is_killed_are_all_there() {
                 for number in 0..4 {
                     let outcome = producer.send(message(&topic, number)).timeout(Duration::from_secs(5)).await;
                     brokers.extend(outcome.as_ref().ok().map(|result| result.queue().broker_name().to_string()));
-                    ledger.add(&topic, outcome);
+                    told.push(outcome);
                 }
                 brokers.len() == 2
             })
             .await;
-            ledger.compare(&place.read(&topic, ledger.confirmed.len()).await);
+            let ledger = Ledger::of(told);
+            let tally = ledger.compare(&place.read(&topic, ledger.confirmed()).await);
+            assert_eq!(tally.failed, 0, "{:?}", ledger.first_failure());
         },
     );
 }
 
 /// Kills broker-a while many sends are in flight.
-async fn kill_under_load(place: &Place, producer: &Producer, topic: &str, ledger: &mut Ledger) {
+async fn kill_under_load(place: &Place, producer: &Producer, topic: &str, told: &mut Vec<Sent>) {
     let mut sends = JoinSet::new();
     for number in 0..400 {
         let (producer, message) = (producer.clone(), message(topic, number));
         sends.spawn(async move { producer.send(message).timeout(Duration::from_secs(20)).await });
     }
     for _ in 0..20 {
-        ledger.add(topic, sends.join_next().await.expect("there are more").expect("no send panics"));
+        told.push(sends.join_next().await.expect("there are more").expect("no send panics"));
     }
     place.kill_broker("broker-a").await;
     while let Some(send) = sends.join_next().await {
-        ledger.add(topic, send.expect("no send panics"));
+        told.push(send.expect("no send panics"));
     }
     assert_eq!(producer.in_flight(), 0);
 }
 
 fn message(topic: &str, number: usize) -> Message {
     Message::new(topic, format!("message {number}"))
-}
-
-/// What the producer said of each message, by id.
-#[derive(Default)]
-struct Ledger {
-    confirmed: BTreeSet<String>,
-    maybe_stored: BTreeSet<String>,
-    not_stored: BTreeSet<String>,
-}
-
-impl Ledger {
-    fn add(&mut self, topic: &str, outcome: Result<SendResult, SendError>) {
-        match outcome {
-            Ok(result) => assert!(self.confirmed.insert(result.message_id().to_owned())),
-            Err(error) => {
-                assert_eq!(&**error.topic(), topic);
-                let id = error.message_id().expect("it was a good message").to_owned();
-                let place = if error.possibly_stored() { &mut self.maybe_stored } else { &mut self.not_stored };
-                assert!(place.insert(id));
-            }
-        }
-    }
-
-    fn compare(&self, stored: &[Stored]) {
-        let ids: BTreeSet<String> = stored.iter().map(|stored| stored.id.clone()).collect();
-        assert_eq!(ids.len(), stored.len(), "no id twice");
-        let lost: Vec<_> = self.confirmed.difference(&ids).collect();
-        assert!(lost.is_empty(), "confirmed and lost: {lost:?}");
-        let unexpected: Vec<_> = self.not_stored.intersection(&ids).collect();
-        assert!(unexpected.is_empty(), "said not to be stored, and stored: {unexpected:?}");
-        let known: BTreeSet<_> = self.confirmed.union(&self.maybe_stored).cloned().collect();
-        assert!(ids.is_subset(&known), "nobody sent {:?}", ids.difference(&known));
-    }
 }

@@ -18,16 +18,21 @@ pub(crate) struct Stored {
     /// The unique id that the producer made; without one, the offset id.
     pub(crate) id: String,
     pub(crate) offset_id: Option<String>,
+    /// Unpacked, where the producer packed it.
     pub(crate) body: Body,
     pub(crate) tags: Option<String>,
     pub(crate) keys: Option<String>,
     pub(crate) flag: i32,
+    /// Without the bit that says that the body is packed, which the Java client of 5.x takes off when it unpacks; the bits of the type stay.
     pub(crate) sys_flag: i32,
     pub(crate) properties: BTreeMap<String, String>,
     /// Milliseconds since 1970 by the producer's clock.
     pub(crate) born_timestamp: i64,
     pub(crate) reconsume_times: i32,
 }
+
+/// The bit of the flag that says that the body is packed.
+pub(crate) const PACKED: i32 = 0x1;
 
 /// What identifies a body of any length.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +66,7 @@ impl From<ReadMessage> for Stored {
             tags: read.tags,
             keys: read.keys,
             flag: read.flag,
-            sys_flag: read.sys_flag,
+            sys_flag: read.sys_flag & !PACKED,
             properties: read.properties,
             born_timestamp: read.born_timestamp,
             reconsume_times: read.reconsume_times,
@@ -80,11 +85,11 @@ impl From<StoredCopy> for Stored {
             queue_offset: copy.queue_offset,
             id: copy.unique_id().unwrap_or(&offset_id).to_owned(),
             offset_id: Some(offset_id),
-            body: Body::of(&copy.body),
+            body: Body::of(&copy.plain_body().expect("what its flag says")),
             tags: copy.tags().map(str::to_owned),
             keys: copy.property("KEYS").map(str::to_owned),
             flag: copy.flag,
-            sys_flag: copy.sys_flag,
+            sys_flag: copy.sys_flag & !PACKED,
             born_timestamp: copy.born_timestamp,
             reconsume_times: copy.reconsume_times,
             properties: copy.properties,

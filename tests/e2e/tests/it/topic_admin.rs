@@ -1,4 +1,4 @@
-//! Topics made and changed from outside the client under test: on every master, by the requests that mqadmin sends.
+//! Topics and brokers changed from outside the client under test, by the requests that mqadmin sends.
 //!
 //! Like the example of rmq-remoting, a client of another kind; scripted and real brokers understand it alike.
 
@@ -35,8 +35,7 @@ pub(crate) async fn change(
             .with_field("topicFilterType", "SINGLE_TAG")
             .with_field("topicSysFlag", "0")
             .with_field("order", "false");
-        let answer = client.invoke(master, request, TIMEOUT).await?;
-        ensure!(answer.is_success(), "{master} answered {}: {:?}", answer.response_code(), answer.remark());
+        ask(&client, master, request).await?;
     }
     for _ in 0..POLLS {
         if let Some(route) = route(&client, &name_server, topic).await? {
@@ -52,6 +51,33 @@ pub(crate) async fn change(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     bail!("the name server does not show {topic} with {queues} queues and permission {perm}")
+}
+
+/// Has the name server tell the brokers that the topic is an ordered one; they hear of it when they register next.
+pub(crate) async fn make_ordered(name_servers: &str, topic: &str, order: &str) -> Result<()> {
+    let client = RemotingClient::builder().build()?;
+    let request = RemotingCommand::request(RequestCode::PUT_KV_CONFIG)
+        .with_field("namespace", "ORDER_TOPIC_CONFIG")
+        .with_field("key", topic)
+        .with_field("value", order);
+    ask(&client, &Endpoint::parse(name_servers)?, request).await?;
+    client.shutdown(TIMEOUT).await;
+    Ok(())
+}
+
+/// Changes one line of a running broker's configuration, as `mqadmin updateBrokerConfig` does.
+pub(crate) async fn configure_broker(broker: &str, name: &str, value: &str) -> Result<()> {
+    let client = RemotingClient::builder().build()?;
+    let request = RemotingCommand::request(RequestCode::UPDATE_BROKER_CONFIG).with_body(format!("{name}={value}\n"));
+    ask(&client, &Endpoint::parse(broker)?, request).await?;
+    client.shutdown(TIMEOUT).await;
+    Ok(())
+}
+
+async fn ask(client: &RemotingClient, to: &Endpoint, request: RemotingCommand) -> Result<()> {
+    let answer = client.invoke(to, request, TIMEOUT).await?;
+    ensure!(answer.is_success(), "{to} answered {}: {:?}", answer.response_code(), answer.remark());
+    Ok(())
 }
 
 async fn route(client: &RemotingClient, name_server: &Endpoint, topic: &str) -> Result<Option<TopicRouteData>> {

@@ -266,7 +266,8 @@ impl<'a> Scanner<'a> {
         Ok(value)
     }
 
-    fn number(&mut self) -> Result<&'a str, FrameError> {
+    /// A number; the next byte is its first.
+    pub(super) fn number(&mut self) -> Result<&'a str, FrameError> {
         let start = self.at;
         self.eat(b'-');
         if !self.eat(b'0') {
@@ -312,7 +313,7 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn error(&self, reason: &'static str) -> FrameError {
+    pub(super) fn error(&self, reason: &'static str) -> FrameError {
         FrameError::Json { at: self.at, reason }
     }
 }

@@ -1,0 +1,71 @@
+//! How the body of one send is compressed: once, whatever the number of attempts, and off the runtime's threads where it is large.
+//!
+//! A body that cannot be compressed travels as it is, and is counted. So does, uncounted, one that would get no shorter: Java sends the longer
+//! form, which brokers refuse where the body was just below the limit. One whose turn did not come in time stays as it is too: its send is over.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use rmq_message::CompressionType;
+use rmq_remoting::Deadline;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::spawn_blocking;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
+
+use super::Sender;
+use crate::compression::CompressError;
+
+/// The bytes to send and what they are.
+pub(super) type Compressed = (Bytes, CompressionType);
+
+/// Bodies that should have been compressed, and were not.
+#[derive(Default)]
+pub(super) struct Failures(AtomicU64);
+
+impl Sender {
+    /// Compresses a body that is long enough. `None`: it is sent as it is.
+    pub(super) async fn compress(&self, body: &Bytes, deadline: Deadline) -> Option<Compressed> {
+        let compression = &self.config.compression;
+        if !compression.applies_to(body.len()) {
+            return None;
+        }
+        let compressed = if body.len() >= LARGE_BYTES && has_other_threads() {
+            let (compression, body) = (compression.clone(), body.clone());
+            // Not waited for by a shutdown: it holds nothing but these bytes, and ends by itself. Dropped before its turn, it never begins.
+            let working = AbortOnDropHandle::new(spawn_blocking(move || compression.compress(&body)));
+            match tokio::time::timeout_at(deadline.instant(), working).await.ok()? {
+                Ok(compressed) => compressed,
+                // The runtime is shutting down, and this send with it.
+                Err(_) => return None,
+            }
+        } else {
+            compression.compress(body)
+        };
+        let compressed = compressed.unwrap_or_else(|error| self.compression_failures.note(&error));
+        compressed.filter(|(packed, _)| packed.len() < body.len())
+    }
+
+    /// How many bodies were sent as they were because they could not be compressed.
+    pub(crate) fn compression_failures(&self) -> u64 {
+        self.compression_failures.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Failures {
+    fn note(&self, error: &CompressError) -> Option<Compressed> {
+        let cause = std::error::Error::source(error).map(tracing::field::display);
+        warn!(%error, cause, "the body is sent as it is");
+        self.0.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Whether other tasks go on anyway. On a runtime of one thread a body is compressed in place, so that a client on such a runtime uses that one
+/// thread and nothing else, and simulations stay in step.
+fn has_other_threads() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread)
+}
+
+/// From this length on compressing takes a millisecond or more, which is too long for a thread that others wait for.
+const LARGE_BYTES: usize = 256 * 1024;

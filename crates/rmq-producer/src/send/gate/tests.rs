@@ -1,0 +1,88 @@
+//! Tests of the gate.
+
+use std::time::Duration;
+
+use super::*;
+
+fn gate(sends: usize, bytes: usize) -> Arc<Gate> {
+    Gate::new(InFlightLimits::new(sends, bytes))
+}
+
+#[test]
+fn a_closed_gate_lets_nobody_in_and_counts_those_inside() {
+    let gate = gate(10, 10);
+    let inside = gate.try_enter(1).ok().unwrap();
+    gate.close();
+    assert_eq!(gate.try_enter(1).err(), Some(Turned::Closed));
+    assert_eq!((gate.count(), gate.is_closed()), (1, true));
+    drop(inside);
+    assert_eq!(gate.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_one_out_wakes_whoever_waits() {
+    let gate = gate(10, 10);
+    let (one, two) = (gate.try_enter(1).ok().unwrap(), gate.try_enter(1).ok().unwrap());
+    gate.close();
+    assert!(tokio::time::timeout(Duration::from_secs(1), gate.empty()).await.is_err());
+    drop(one);
+    let (waited, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(1), gate.empty()), async { drop(two) });
+    assert!(waited.is_ok());
+    gate.empty().await;
+}
+
+#[test]
+fn a_refusal_for_want_of_bytes_takes_nothing_a_thousand_times() {
+    let gate = gate(3, 100);
+    let held = gate.try_enter(60).ok().unwrap();
+    for _ in 0..1_000 {
+        assert_eq!(gate.try_enter(60).err(), Some(Turned::Full));
+    }
+    assert_eq!((gate.count(), gate.held_bytes(), gate.sends.available_permits()), (1, 60, 2));
+    let (second, third) = (gate.try_enter(40).ok().unwrap(), gate.try_enter(0).ok().unwrap());
+    assert_eq!(gate.try_enter(0).err(), Some(Turned::Full), "the number is full");
+    drop((held, second, third));
+    assert_eq!((gate.count(), gate.held_bytes(), gate.sends.available_permits()), (0, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_in_vain_takes_nothing_and_lets_the_next_one_in() {
+    let gate = gate(2, 100);
+    let held = gate.try_enter(80).ok().unwrap();
+    for _ in 0..1_000 {
+        assert!(tokio::time::timeout(Duration::from_millis(1), gate.enter(30)).await.is_err());
+    }
+    assert_eq!((gate.count(), gate.held_bytes(), gate.sends.available_permits()), (1, 80, 1));
+    assert!(gate.enter(20).await.is_ok());
+    drop(held);
+    assert!(gate.enter(100).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_served_in_order_and_turned_away_by_the_close() {
+    let gate = gate(10, 100);
+    let held = gate.try_enter(100).ok().unwrap();
+    let (large, small) = (gate.enter(90), gate.enter(1));
+    tokio::pin!(large, small);
+    assert!(futures_pending(large.as_mut()).await && futures_pending(small.as_mut()).await);
+    drop(held);
+    let large = large.await.ok().unwrap();
+    let small = small.await.ok().unwrap();
+    let last = gate.enter(50);
+    tokio::pin!(last);
+    assert!(futures_pending(last.as_mut()).await);
+    gate.close();
+    assert_eq!(last.await.err(), Some(Turned::Closed));
+    drop((large, small));
+    gate.empty().await;
+    assert_eq!(gate.held_bytes(), 0);
+}
+
+async fn futures_pending<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
+    let mut future = Some(future);
+    std::future::poll_fn(|cx| {
+        let polled = future.take().map(|future| future.poll(cx));
+        std::task::Poll::Ready(polled.is_some_and(|polled| polled.is_pending()))
+    })
+    .await
+}

@@ -1,0 +1,308 @@
+//! What skeletons read is what a full parse reads, and what brokers send is read by skeletons.
+
+use bytes::{BufMut as _, BytesMut};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{AnswerReader, Incoming, KEPT};
+use crate::answer::Answer;
+use crate::codec::{FrameLimits, decode_frame, encode_head};
+use crate::{FrameError, HeaderEncoding, RemotingCommand, ResponseCode};
+
+const BOTH: [HeaderEncoding; 2] = [HeaderEncoding::Json, HeaderEncoding::Rocketmq];
+
+/// The answer of a 5.x broker to a send.
+fn stored(n: u32, encoding: HeaderEncoding) -> RemotingCommand {
+    let mut answer = RemotingCommand::response(ResponseCode::SUCCESS)
+        .with_encoding(encoding)
+        .with_field("queueId", (n % 4).to_string())
+        .with_field("transactionId", format!("7F00000100002A9F{n:016X}"))
+        .with_field("TRACE_ON", "true")
+        .with_field("MSG_REGION", "DefaultRegion")
+        .with_field("msgId", format!("7F00000100002A9F{:016X}", n * 231))
+        .with_field("queueOffset", (n * 17).to_string());
+    answer.set_opaque(i32::try_from(n).expect("small"));
+    answer
+}
+
+fn refused(n: u32, encoding: HeaderEncoding) -> RemotingCommand {
+    let remark = format!("[PC_SYNCHRONIZED]broker busy, start flow control for a while, period in queue: {n}ms");
+    RemotingCommand::response(ResponseCode::SYSTEM_BUSY).with_encoding(encoding).with_remark(remark)
+}
+
+fn frame(command: &RemotingCommand) -> BytesMut {
+    let mut wire = BytesMut::new();
+    encode_head(command, command.opaque(), &mut wire, &FrameLimits::default()).expect("a legal command");
+    wire.put_slice(command.body());
+    wire
+}
+
+/// A frame around any header.
+fn frame_of(encoding: HeaderEncoding, header: &[u8], body: &[u8]) -> BytesMut {
+    let mut wire = BytesMut::new();
+    wire.put_u32(u32::try_from(4 + header.len() + body.len()).expect("small"));
+    wire.put_u32(u32::try_from(header.len()).expect("small") | u32::from(encoding != HeaderEncoding::Json) << 24);
+    wire.put_slice(header);
+    wire.put_slice(body);
+    wire
+}
+
+fn read(reader: &mut AnswerReader, wire: &mut BytesMut) -> Result<Option<Incoming>, FrameError> {
+    reader.read(wire, &FrameLimits::default())
+}
+
+/// Reads a frame both ways; returns the answer, if it is one.
+fn compare(reader: &mut AnswerReader, wire: &BytesMut) -> Option<Answer> {
+    let (mut quick, mut full) = (wire.clone(), wire.clone());
+    let expected = decode_frame(&mut full, &FrameLimits::default());
+    match (read(reader, &mut quick), expected) {
+        (Ok(Some(Incoming::Answer(answer))), Ok(Some(command))) => {
+            assert!(command.is_response());
+            assert_eq!(quick, full, "as many bytes are taken");
+            assert_eq!((answer.code(), answer.flag()), (command.code(), command.flag()));
+            assert_eq!((answer.opaque(), answer.encoding()), (command.opaque(), command.encoding()));
+            assert_eq!((answer.remark(), answer.body()), (command.remark(), command.body()));
+            assert_eq!(answer.is_success(), command.is_success());
+            let fields: Vec<_> = answer.fields().collect();
+            assert_eq!(fields, command.ext_fields().into_iter().flatten().collect::<Vec<_>>());
+            assert!(fields.iter().all(|(name, value)| answer.field(name) == Some(value)));
+            assert_eq!(answer.field("no such field"), None);
+            assert_eq!(answer.clone().into_command(), command);
+            Some(answer)
+        }
+        (Ok(Some(Incoming::Request(request))), Ok(Some(command))) => {
+            assert_eq!(request, command);
+            assert!(!command.is_response());
+            None
+        }
+        (Ok(None), Ok(None)) => None,
+        (Err(ours), Err(theirs)) => {
+            assert_eq!(ours, theirs);
+            None
+        }
+        (ours, theirs) => panic!("{ours:?} is not {theirs:?}"),
+    }
+}
+
+/// A reader that knows what answers to sends look like.
+fn taught(encoding: HeaderEncoding) -> AnswerReader {
+    let mut reader = AnswerReader::default();
+    for n in [1, 2, 3, 70_000, 5] {
+        compare(&mut reader, &frame(&stored(n, encoding)));
+    }
+    reader
+}
+
+#[test]
+fn after_a_few_answers_the_others_need_no_map() {
+    for encoding in BOTH {
+        let mut reader = taught(encoding);
+        for n in 0..1000 {
+            let answer = compare(&mut reader, &frame(&stored(n * 37, encoding))).expect("an answer");
+            assert!(answer.is_known(), "{answer:?}");
+        }
+        assert_eq!(reader.known.len(), 1);
+    }
+}
+
+#[test]
+fn several_kinds_of_answers_are_known_at_once_and_the_oldest_makes_room() {
+    let mut reader = AnswerReader::default();
+    let kinds: [fn(u32) -> RemotingCommand; 3] = [
+        |n| stored(n, HeaderEncoding::Json),
+        |n| stored(n, HeaderEncoding::Rocketmq),
+        |n| refused(n, HeaderEncoding::Json),
+    ];
+    for n in 0..200 {
+        for kind in kinds {
+            let answer = compare(&mut reader, &frame(&kind(n * 13))).expect("an answer");
+            assert!(n < 12 || answer.is_known(), "{n}: {answer:?}");
+        }
+    }
+    for code in 100..150 {
+        compare(&mut reader, &frame(&RemotingCommand::response(ResponseCode(code))));
+        assert!(reader.known.len() <= KEPT);
+    }
+}
+
+#[test]
+fn a_text_that_is_not_plain_is_read_in_full() {
+    let texts = ["", "a\"b", "a\\b", "a\nb", "\u{1}", "\u{1f}", "é", "🚀", "\u{7f}", "x\u{80}"];
+    for encoding in BOTH {
+        let mut reader = taught(encoding);
+        for text in texts {
+            for text in [text.to_owned(), format!("{text}12345678"), format!("12345678{text}")] {
+                let answer = stored(4, encoding).with_field("msgId", text);
+                compare(&mut reader, &frame(&answer));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_too_long_is_read_in_full_and_the_next_ones_are_quick_again() {
+    for encoding in BOTH {
+        let mut reader = taught(encoding);
+        let long = stored(4, encoding).with_field("msgId", "x".repeat(300));
+        let answer = compare(&mut reader, &frame(&long)).expect("an answer");
+        assert!(!answer.is_known());
+        assert!(compare(&mut reader, &frame(&stored(5, encoding))).expect("an answer").is_known());
+    }
+}
+
+#[test]
+fn bodies_go_with_their_answers() {
+    for encoding in BOTH {
+        let mut reader = taught(encoding);
+        for size in [1, 1023, 1024, 100_000] {
+            let answer = stored(9, encoding).with_body(vec![7; size]);
+            assert!(compare(&mut reader, &frame(&answer)).expect("an answer").is_known());
+        }
+    }
+}
+
+#[test]
+fn requests_of_the_peer_are_no_answers_and_nothing_is_learnt_from_them() {
+    let mut reader = AnswerReader::default();
+    for n in 0..5 {
+        let mut request = RemotingCommand::request(crate::RequestCode(40)).with_field("k", n.to_string());
+        request.set_opaque(n);
+        assert!(compare(&mut reader, &frame(&request)).is_none());
+    }
+    assert!(reader.known.is_empty());
+}
+
+#[test]
+fn half_a_frame_is_waited_for() {
+    let mut reader = taught(HeaderEncoding::Json);
+    let whole = frame(&stored(3, HeaderEncoding::Json).with_body("body"));
+    for cut in 0..whole.len() {
+        assert!(matches!(read(&mut reader, &mut BytesMut::from(&whole[..cut])), Ok(None)), "{cut} bytes");
+    }
+}
+
+#[test]
+fn odd_headers_are_read_as_ever_before_and_after() {
+    let headers = [
+        r#"{"code":0,"flag":1,"opaque":1,"opaque":2}"#,
+        r#"{"code":0,"flag":1,"opaque":"3"}"#,
+        r#"{"code":0,"flag":1,"opaque":-0}"#,
+        r#"{"code":0,"flag":1,"opaque":-7,"extFields":null}"#,
+        r#"{"code":0,"flag":1,"opaque":4,"extFields":{"a":"1","a":"2","b":"3"}}"#,
+        r#"{"code":0,"flag":1,"opaque":4,"extFields":{"a":null,"b":"3"}}"#,
+        r#"{"code":0,"flag":1,"opaque":4,"extFields":{"a":1,"b":true,"c":{"d":"e"}}}"#,
+        r#"{"code":0,"flag":1,"opaque":4,"extFields":{"a":"1"},"extFields":{"b":"1"}}"#,
+        r#"{"code":0,"flag":1,"opaque":4,"remark":"x","remark":null}"#,
+        r#"{"code":0,"code":5,"flag":1,"opaque":4}"#,
+        r#" { "code" : 0 , "flag" : 1 , "opaque" : 12 , "extFields" : { "a" : "b" } } "#,
+        r#"{"code":0,"flag":1,"opaque":4,"extFields":{"\u0061":"1","b":"\u0032","c":"3"}}"#,
+        r#"{"code":0,"flag":1,"opaque":4,"extFields":{"é":"1","b":"2"},"other":[{"opaque":1}]}"#,
+    ];
+    let mut reader = AnswerReader::default();
+    for _ in 0..3 {
+        for header in headers {
+            for (old, new) in
+                [("4", "55"), ("\"1\"", "\"9\""), ("\"3\"", "\"\""), ("x", "y"), ("1", "01"), ("12", "-0")]
+            {
+                compare(&mut reader, &frame_of(HeaderEncoding::Json, header.as_bytes(), b""));
+                compare(&mut reader, &frame_of(HeaderEncoding::Json, header.replace(old, new).as_bytes(), b"{}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_single_changed_missing_or_added_byte_is_overlooked() {
+    const BYTES: &[u8] = b"\0\x01\x05\x1f \"\\,:09-+.eE{}[]nt\x7f\x80\xc3\xff";
+    for encoding in BOTH {
+        for sample in [stored(1234, encoding), refused(12, encoding)] {
+            let header = &frame(&sample)[8..];
+            let mut reader = taught(encoding);
+            compare(&mut reader, &frame(&refused(7, encoding)));
+            compare(&mut reader, &frame(&refused(8, encoding)));
+            for at in 0..=header.len() {
+                for &byte in BYTES {
+                    let (before, behind) = header.split_at(at);
+                    let behind_one = behind.get(1..).unwrap_or_default();
+                    for changed in [[before, &[byte], behind_one], [before, &[byte], behind], [before, b"", behind_one]]
+                    {
+                        compare(&mut reader, &frame_of(encoding, &changed.concat(), b"xy"));
+                    }
+                }
+                // So that no damage becomes what is known.
+                compare(&mut reader, &frame(&sample));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_never_says_the_same_twice_is_not_learnt_from_for_ever() {
+    let mut reader = AnswerReader::default();
+    for code in 0..1000 {
+        compare(&mut reader, &frame(&RemotingCommand::response(ResponseCode(code))));
+    }
+    let newest = reader.known[0].command().code();
+    compare(&mut reader, &frame(&RemotingCommand::response(ResponseCode(5000))));
+    assert_eq!(reader.known[0].command().code(), newest, "only one in many is looked at");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_answers_is_read_as_by_a_full_parse(
+        answers in vec(answer(), 1..16),
+        damage in vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        let mut frames: Vec<BytesMut> = answers.iter().map(frame).collect();
+        for (which, at, byte) in damage {
+            let frame = &mut frames[which.index(answers.len())];
+            let at = 8 + at.index(frame.len() - 8);
+            frame[at] = byte;
+        }
+        let mut reader = AnswerReader::default();
+        for frame in &frames {
+            compare(&mut reader, frame);
+        }
+        for frame in &frames {
+            compare(&mut reader, frame);
+        }
+    }
+
+    #[test]
+    fn any_header_is_read_as_by_a_full_parse(binary in any::<bool>(), headers in vec(vec(any::<u8>(), 0..120), 1..5)) {
+        let mut reader = AnswerReader::default();
+        let encoding = BOTH[usize::from(binary)];
+        for header in &headers {
+            compare(&mut reader, &frame_of(encoding, header, b""));
+        }
+    }
+}
+
+prop_compose! {
+    /// Answers of few shapes with values of many kinds.
+    fn answer()(
+        binary in any::<bool>(),
+        code in 0..3_i32,
+        opaque in prop_oneof![any::<i32>(), 0..20_i32],
+        remark in proptest::option::weighted(0.2, value()),
+        names in prop_oneof![Just(vec!["msgId", "queueId", "queueOffset"]), Just(vec!["msgId"]), Just(vec![])],
+        values in [value(), value(), value()],
+        body in 0_usize..4,
+    ) -> RemotingCommand {
+        let mut command = RemotingCommand::response(ResponseCode(code)).with_encoding(BOTH[usize::from(binary)]);
+        command.set_opaque(opaque);
+        if let Some(remark) = remark {
+            command = command.with_remark(remark);
+        }
+        for (name, value) in names.into_iter().zip(values) {
+            command = command.with_field(name, value);
+        }
+        command.with_body(vec![0; body])
+    }
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![6 => "[0-9A-F]{1,40}", 2 => "[0-9]{1,3}", 1 => "[ -~]{0,20}", 1 => ".{0,20}", 1 => r#"[\x00-\x7f"\\]{0,12}"#]
+}

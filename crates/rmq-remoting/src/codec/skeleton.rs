@@ -1,0 +1,305 @@
+//! Skeleton: the header of an earlier answer, held against the next one piece by piece.
+//!
+//! The answers of a broker to one kind of request differ in a few values only. A skeleton is such a header, as it was read in full once,
+//! with the places of those values. A header that equals it everywhere else means the same, but for the values, which are short plain
+//! texts and numbers; anything else is no match, and has to be read in full.
+
+use std::ops::Range;
+
+use super::plain_text::plain_run;
+use super::{FrameLimits, binary, json};
+use crate::{ExtFields, HeaderEncoding, RemotingCommand};
+
+/// A header that was read in full, and what may differ from it.
+#[derive(Debug)]
+pub(crate) struct Skeleton {
+    header: Box<[u8]>,
+    /// Without its body.
+    command: RemotingCommand,
+    values: Box<[Value]>,
+    /// The values that vary, as steps: what is before it, what it is.
+    steps: Box<[Step]>,
+    /// What is behind the last step.
+    tail: usize,
+    /// Which of the varying texts is the remark.
+    remark: Option<usize>,
+    /// Which of the varying texts is the value of the ext field at this position.
+    fields: Box<[Option<usize>]>,
+}
+
+/// A value in a header.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    place: Range<usize>,
+    hole: Hole,
+    /// Position of the ext field whose value it is.
+    field: Option<usize>,
+    varies: bool,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hole {
+    /// The opaque, in decimal.
+    JsonNumber,
+    /// Plain text up to the next quote.
+    JsonText,
+    /// The opaque, in four bytes.
+    BinaryNumber,
+    /// A length in four bytes and as much text.
+    BinaryText,
+    /// The length of all that follows, in four bytes.
+    BinaryRest,
+}
+
+#[derive(Debug)]
+struct Step {
+    before: Range<usize>,
+    hole: Hole,
+}
+
+impl Value {
+    pub(super) fn new(place: Range<usize>, hole: Hole, field: Option<usize>) -> Self {
+        let varies = !matches!(hole, Hole::JsonText | Hole::BinaryText);
+        Self { place, hole, field, varies }
+    }
+}
+
+impl Skeleton {
+    /// Learns from a header that was read in full without an error. `None`: it is not of a kind that is worth it.
+    pub(super) fn learn(header: &[u8], command: &RemotingCommand, limits: &FrameLimits) -> Option<Self> {
+        if header.len() > LONGEST_HEADER {
+            return None;
+        }
+        let (values, fields) = match command.encoding {
+            HeaderEncoding::Json => json::values(header, limits)?,
+            HeaderEncoding::Rocketmq => binary::values(header)?,
+        };
+        // A field that was given twice is there once, and the positions of those behind it are others.
+        if fields != command.ext_fields.as_ref().map_or(0, ExtFields::len) || fields > MOST_FIELDS {
+            return None;
+        }
+        let mut command = command.clone();
+        command.take_body();
+        Self::new(header.into(), command, values)
+    }
+
+    /// The skeleton of both headers: what differs between them varies. `None` when they differ elsewhere too.
+    pub(super) fn joined(&self, other: &Self) -> Option<Self> {
+        if self.values.len() != other.values.len() || self.command.encoding != other.command.encoding {
+            return None;
+        }
+        let (mut mine, mut theirs) = (0, 0);
+        let mut values = Vec::with_capacity(self.values.len());
+        for (a, b) in self.values.iter().zip(&other.values) {
+            if self.header[mine..a.place.start] != other.header[theirs..b.place.start] || a.hole != b.hole {
+                return None;
+            }
+            (mine, theirs) = (a.place.end, b.place.end);
+            let differs = self.header[a.place.clone()] != other.header[b.place.clone()];
+            values.push(Value { varies: a.varies || b.varies || differs, ..a.clone() });
+        }
+        if self.header[mine..] != other.header[theirs..] {
+            return None;
+        }
+        Self::new(self.header.clone(), self.command.clone(), values)
+    }
+
+    fn new(header: Box<[u8]>, command: RemotingCommand, values: Vec<Value>) -> Option<Self> {
+        let count = command.ext_fields.as_ref().map_or(0, ExtFields::len);
+        let mut fields = vec![None; count];
+        let (mut remark, mut texts, mut tail) = (None, 0, 0);
+        let mut steps = Vec::new();
+        for value in values.iter().filter(|value| value.varies) {
+            steps.push(Step { before: tail..value.place.start, hole: value.hole });
+            tail = value.place.end;
+            if matches!(value.hole, Hole::JsonText | Hole::BinaryText) {
+                match value.field {
+                    Some(field) => *fields.get_mut(field)? = Some(texts),
+                    None => remark = Some(texts),
+                }
+                texts += 1;
+            }
+        }
+        (texts <= Values::MOST).then(|| Self {
+            header,
+            command,
+            values: values.into(),
+            steps: steps.into(),
+            tail,
+            remark,
+            fields: fields.into(),
+        })
+    }
+
+    /// Reads another header of the same encoding; `None` when it does not match.
+    pub(super) fn read(&self, header: &[u8]) -> Option<(i32, Values)> {
+        let mut rest = header;
+        let mut opaque = 0;
+        let mut values = Values::default();
+        for step in &self.steps {
+            rest = rest.strip_prefix(&self.header[step.before.clone()])?;
+            let length = match step.hole {
+                Hole::JsonText => {
+                    // The quote that ends it begins the next piece.
+                    let length = plain_run(rest);
+                    values.push(&rest[..length])?;
+                    length
+                }
+                Hole::JsonNumber => {
+                    let (number, length) = integer(rest)?;
+                    opaque = number;
+                    length
+                }
+                Hole::BinaryText => {
+                    let length = usize::try_from(i32::from_be_bytes(*rest.first_chunk()?)).ok()?;
+                    let text = rest[4..].get(..length)?;
+                    // No bytes at all would mean null.
+                    if length == 0 || !text.is_ascii() {
+                        return None;
+                    }
+                    values.push(text)?;
+                    4 + length
+                }
+                Hole::BinaryNumber => {
+                    opaque = i32::from_be_bytes(*rest.first_chunk()?);
+                    4
+                }
+                Hole::BinaryRest => {
+                    let length = i32::from_be_bytes(*rest.first_chunk()?);
+                    if usize::try_from(length) != Ok(rest.len() - 4) {
+                        return None;
+                    }
+                    4
+                }
+            };
+            rest = &rest[length..];
+        }
+        (rest == &self.header[self.tail..]).then_some((opaque, values))
+    }
+
+    pub(super) fn encoding(&self) -> HeaderEncoding {
+        self.command.encoding
+    }
+
+    /// How many of its texts vary.
+    pub(super) fn texts(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step.hole, Hole::JsonText | Hole::BinaryText)).count()
+    }
+
+    /// The command that was read in full; its opaque and varying values are those of that time.
+    pub(crate) fn command(&self) -> &RemotingCommand {
+        &self.command
+    }
+
+    /// The remark of the header that `values` were read from.
+    pub(crate) fn remark<'a>(&'a self, values: &'a Values) -> Option<&'a str> {
+        match self.remark {
+            Some(text) => Some(values.get(text)),
+            None => self.command.remark(),
+        }
+    }
+
+    /// For each ext field, which of the varying texts is its value.
+    pub(crate) fn fields(&self) -> &[Option<usize>] {
+        &self.fields
+    }
+}
+
+/// The varying texts of one header, without an allocation.
+#[derive(Clone)]
+pub(crate) struct Values {
+    text: [u8; Self::BYTES],
+    ends: [u8; Self::MOST],
+    count: u8,
+}
+
+impl Values {
+    /// Two ids of a broker with an address of 16 bytes, and some numbers.
+    const BYTES: usize = 112;
+    const MOST: usize = 7;
+
+    fn push(&mut self, value: &[u8]) -> Option<()> {
+        let count = usize::from(self.count);
+        let start = if count == 0 { 0 } else { usize::from(self.ends[count - 1]) };
+        let end = start + value.len();
+        self.text.get_mut(start..end)?.copy_from_slice(value);
+        *self.ends.get_mut(count)? = u8::try_from(end).ok()?;
+        self.count += 1;
+        Some(())
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
+        // ASCII: it was looked at when it was put in.
+        std::str::from_utf8(&self.text[start..usize::from(self.ends[index])]).unwrap_or_default()
+    }
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self { text: [0; Self::BYTES], ends: [0; Self::MOST], count: 0 }
+    }
+}
+
+/// The integer at the start of `text`, written in the usual way, and its length.
+fn integer(text: &[u8]) -> Option<(i32, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let sign = usize::from(negative);
+    let mut value = 0_i64;
+    let mut at = sign;
+    while let Some(digit @ b'0'..=b'9') = text.get(at) {
+        if at - sign == MOST_DIGITS {
+            return None;
+        }
+        value = value * 10 + i64::from(digit - b'0');
+        at += 1;
+    }
+    // A zero in front of other digits is no JSON.
+    if at == sign || (text[sign] == b'0' && at > sign + 1) {
+        return None;
+    }
+    Some((i32::try_from(if negative { -value } else { value }).ok()?, at))
+}
+
+/// Digits of the longest integer of 32 bits.
+const MOST_DIGITS: usize = 10;
+
+/// Longer headers are rare and not kept.
+const LONGEST_HEADER: usize = 4096;
+
+/// More fields than any answer has that is worth it.
+const MOST_FIELDS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_those_of_json_and_no_others() {
+        let good = [("0", 0), ("-0", 0), ("7,", 7), ("2147483647}", i32::MAX), ("-2147483648 ", i32::MIN), ("10", 10)];
+        for (text, value) in good {
+            assert_eq!(integer(text.as_bytes()).map(|(number, _)| number), Some(value), "{text}");
+        }
+        for text in
+            ["", "-", "x", "01", "-01", "00", "+1", "2147483648", "-2147483649", "12345678901", "99999999999999999999"]
+        {
+            assert_eq!(integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_fill_their_room_and_no_more() {
+        let mut values = Values::default();
+        assert!(values.push(&[b'x'; 100]).is_some());
+        assert!(values.push(&[b'y'; 13]).is_none());
+        assert!(values.push(&[b'y'; 12]).is_some());
+        assert!(values.push(b"").is_some());
+        assert_eq!((values.get(0).len(), values.get(1), values.get(2)), (100, "yyyyyyyyyyyy", ""));
+        let mut values = Values::default();
+        for _ in 0..Values::MOST {
+            assert!(values.push(b"1").is_some());
+        }
+        assert!(values.push(b"1").is_none());
+    }
+}

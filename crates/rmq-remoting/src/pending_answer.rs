@@ -1,0 +1,64 @@
+//! PendingAnswer: a request on the wire whose answer is awaited elsewhere.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use crate::answer::Answer;
+use crate::command::RemotingCommand;
+use crate::connection::Call;
+use crate::endpoint::Endpoint;
+use crate::error::RemotingError;
+use crate::rpc_hook::RpcHook;
+
+/// The future of an answer, made by [`RemotingClient::submit`](crate::RemotingClient::submit).
+///
+/// Holds the request's room until it is done or dropped. Dropping it harms no other call; the peer may still execute the request.
+#[must_use = "dropping it gives the answer up"]
+pub struct PendingAnswer {
+    call: Call,
+    hooked: Option<Box<Hooked>>,
+}
+
+struct Hooked {
+    hooks: Arc<[Arc<dyn RpcHook>]>,
+    to: Endpoint,
+    request: RemotingCommand,
+}
+
+impl PendingAnswer {
+    pub(crate) fn new(call: Call) -> Self {
+        Self { call: call.unwatched(), hooked: None }
+    }
+
+    pub(crate) fn with_hooks(
+        call: Call,
+        hooks: Arc<[Arc<dyn RpcHook>]>,
+        to: Endpoint,
+        request: RemotingCommand,
+    ) -> Self {
+        Self { call: call.unwatched(), hooked: Some(Box::new(Hooked { hooks, to, request })) }
+    }
+}
+
+impl Future for PendingAnswer {
+    type Output = Result<Answer, RemotingError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
+        let Some(hooked) = self.hooked.take() else { return Poll::Ready(self.call.closed_or(outcome)) };
+        let outcome = self.call.closed_or(outcome).map(RemotingCommand::from);
+        for hook in &*hooked.hooks {
+            hook.after_response(&hooked.to, &hooked.request, outcome.as_ref());
+        }
+        Poll::Ready(outcome.map(Answer::from))
+    }
+}
+
+impl fmt::Debug for PendingAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingAnswer").finish_non_exhaustive()
+    }
+}

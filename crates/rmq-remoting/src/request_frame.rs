@@ -1,0 +1,58 @@
+//! RequestFrame: whatever can be written as the frame of one request.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::codec;
+use crate::{FrameError, FrameLimits, RemotingCommand};
+
+/// A request that can be put on a connection: a [`RemotingCommand`], or a filled [`RequestTemplate`](crate::RequestTemplate).
+///
+/// Sealed: frames are written under a connection's lock, where no foreign code may run.
+pub trait RequestFrame: sealed::Encode + Send + Sync {
+    /// Its body.
+    fn body(&self) -> &Bytes;
+
+    /// The same request with its fields in a map, as hooks see it.
+    fn to_command(&self) -> RemotingCommand;
+}
+
+impl RequestFrame for RemotingCommand {
+    fn body(&self) -> &Bytes {
+        self.body()
+    }
+
+    fn to_command(&self) -> RemotingCommand {
+        self.clone()
+    }
+}
+
+impl sealed::Encode for RemotingCommand {
+    fn encode_head(
+        &self,
+        opaque: i32,
+        oneway: bool,
+        out: &mut BytesMut,
+        limits: &FrameLimits,
+    ) -> Result<(), FrameError> {
+        codec::encode_head_with(self, self.flag_as(oneway), opaque, out, limits)
+    }
+}
+
+pub(crate) mod sealed {
+    use bytes::BytesMut;
+
+    use crate::{FrameError, FrameLimits};
+
+    /// The part of a request frame that only this crate writes and calls.
+    #[allow(unnameable_types, reason = "that it cannot be named is what seals the trait above")]
+    pub trait Encode {
+        /// Appends everything of the frame but its body. On an error `out` is as it was.
+        fn encode_head(
+            &self,
+            opaque: i32,
+            oneway: bool,
+            out: &mut BytesMut,
+            limits: &FrameLimits,
+        ) -> Result<(), FrameError>;
+    }
+}
