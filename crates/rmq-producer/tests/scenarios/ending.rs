@@ -144,7 +144,8 @@ async fn c38_whoever_waits_at_a_shutdown_is_told_whatever_it_is_that_he_waits_fo
     let report = producer.shutdown(milliseconds(10)).await;
     assert_eq!(report.unfinished, 101);
     let began = Instant::now();
-    for end in for_answer_or_room.join_all().await {
+    let ends = tokio::time::timeout(seconds(10), for_answer_or_room.join_all()).await.expect("everybody is woken");
+    for end in ends {
         let kind = end.unwrap_err();
         assert!([SendErrorKind::ConnectionLost, SendErrorKind::Closed].contains(&kind), "{kind:?}");
     }

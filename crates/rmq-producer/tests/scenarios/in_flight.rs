@@ -32,7 +32,7 @@ async fn at_once(ledger: &Arc<Ledger>, producer: &Producer, count: usize, how: &
         let (ledger, producer, how) = (Arc::clone(ledger), producer.clone(), how.clone());
         sends.spawn(async move { ledger.send_as(&producer, how).await.map(drop).map_err(drop) });
     }
-    sends.join_all().await;
+    tokio::time::timeout(how.timeout + seconds(10), sends.join_all()).await.expect("I1: each has an end");
 }
 
 /// How many connections carried sends.
