@@ -53,10 +53,10 @@ impl<'a> Account<'a> {
             copy.properties_mut().set(property_key::UNIQ_KEY, id);
         }
         let about = About {
-            group: Arc::clone(&sender.producer_group),
+            group: sender.namespace.unwrap_shared(&sender.producer_group),
             way: self.way,
             born_host: sender.instance.ip(),
-            namespace: None,
+            namespace: sender.namespace.prefix().cloned(),
         };
         let hooked = self.hooked.insert(Box::new(Hooked { about, message: copy.clone() }));
         let mut context = SendContext::new(&hooked.about, copy);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rmq_producer::{Outcome, Producer, RemotingConfig, ResponseCode, SendErrorKind};
+use rmq_producer::{Compression, Outcome, Producer, RemotingConfig, ResponseCode, SendErrorKind};
 use rmq_testkit::{Fault, Line, TestCluster};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -13,7 +13,12 @@ use crate::world::*;
 async fn with_room(cluster: &TestCluster, requests: usize, bytes: usize) -> (Producer, Arc<Ledger>) {
     let mut remoting = RemotingConfig::default();
     (remoting.max_in_flight, remoting.max_in_flight_bytes) = (requests, bytes);
-    let producer = with_defaults(cluster).remoting(remoting).start().await.expect("the cluster answers");
+    let producer = with_defaults(cluster)
+        .remoting(remoting)
+        .compression(Compression::off())
+        .start()
+        .await
+        .expect("the cluster answers");
     (producer, Arc::new(Ledger::new()))
 }
 
