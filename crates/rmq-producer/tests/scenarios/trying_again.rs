@@ -210,7 +210,7 @@ async fn c49_a_topic_that_is_missing_for_a_moment_loses_nothing() {
         }
         sleep(seconds(1)).await;
     }
-    assert!(names.request_count(RequestCode::GET_ROUTEINFO_BY_TOPIC) >= before + 1, "it was asked meanwhile");
+    assert!(names.request_count(RequestCode::GET_ROUTEINFO_BY_TOPIC) > before, "it was asked meanwhile");
     let queues: BTreeSet<_> = producer.publish_queues("orders").await.unwrap().into_iter().collect();
     assert_eq!(queues.len(), 8);
     ledger.check(&cluster);
