@@ -34,7 +34,7 @@ pub struct RemotingConfig {
     /// Above this many bytes that wait to be written on a connection, further requests wait before they are encoded, so that they
     /// are known not to have been sent when their deadline comes. Default: 1 MiB.
     pub write_high_water_bytes: usize,
-    /// How many requests from one peer are worked on at once; more are dropped and counted. Default: 1,024.
+    /// How many requests from one peer are worked on at once; more are refused as busy and counted. Default: 1,024; 10,000 in a server.
     pub max_serving: usize,
     /// The longest pause before the second dial of a failing address; it doubles with each failure. Default: 100 ms. The real pause is
     /// random between zero and this (full jitter).

@@ -31,9 +31,11 @@ pub struct RemotingServer {
 }
 
 impl RemotingServer {
-    /// Returns a builder with the defaults of [`RemotingConfig`] (idle connections are closed after 120 s, as by Java's servers).
+    /// Returns a builder with the defaults of [`RemotingConfig`], but those of Java's servers where they differ: idle connections are closed
+    /// after 120 s, and 10,000 requests of one connection may be worked on at once.
     pub fn builder() -> RemotingServerBuilder {
-        let config = RemotingConfig { idle_timeout: Duration::from_secs(120), ..RemotingConfig::default() };
+        let config =
+            RemotingConfig { idle_timeout: Duration::from_secs(120), max_serving: 10_000, ..RemotingConfig::default() };
         RemotingServerBuilder { config, processors: HashMap::new(), fallback: None }
     }
 

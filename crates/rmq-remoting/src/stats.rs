@@ -33,7 +33,7 @@ counters! {
     unknown_answers,
     /// Requests from the peer that were handed to a processor.
     requests_served,
-    /// Requests from the peer that were dropped because too many were being worked on.
+    /// Requests from the peer that were refused because too many were being worked on.
     requests_dropped,
     /// Requests from the peer with a code that has no processor.
     requests_unknown,

@@ -1,6 +1,6 @@
 //! Requests from the peer: found a processor, run on a task of their own, answered.
 //!
-//! Their number is bounded; what comes above it is dropped and counted, because the reader must go on.
+//! Their number is bounded; what comes above it is refused as busy and counted, because the reader must go on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -53,7 +53,11 @@ impl Connection {
         if shared.serving.fetch_add(1, Ordering::AcqRel) >= settings.config.max_serving {
             shared.serving.fetch_sub(1, Ordering::AcqRel);
             settings.counters.requests_dropped.add(1);
-            warn!(addr = %shared.peer, code = code.0, "request dropped: too many are being worked on");
+            warn!(addr = %shared.peer, code = code.0, "request refused: too many are being worked on");
+            // As Java does when a pool rejects a request (`NettyRemotingAbstract#processRequestCommand`); a peer that does not read gets none.
+            if !oneway && !shared.is_full(&shared.state.lock()) {
+                self.answer_now(&request.response_to(ResponseCode::SYSTEM_BUSY).with_remark(OVERLOAD));
+            }
             return;
         }
         let serving = Serving(Arc::clone(shared));
@@ -98,3 +102,5 @@ impl Connection {
         self.shared.settings.counters.answers_lost.add(1);
     }
 }
+
+const OVERLOAD: &str = "[OVERLOAD]system busy, start flow control for a while";

@@ -88,6 +88,11 @@ async fn a_flood_is_bounded_and_counted_and_does_not_hold_up_answers() {
     assert_eq!(busy.load(Ordering::SeqCst), 10);
     let stats = client.stats();
     assert_eq!((stats.requests_served, stats.requests_dropped), (10, 90));
+    for _ in 0..90 {
+        let refusal = peer.request().await;
+        assert_eq!(refusal.response_code(), ResponseCode::SYSTEM_BUSY);
+        assert!(refusal.remark().is_some_and(|remark| remark.starts_with("[OVERLOAD]")));
+    }
 
     let call = spawn({
         let client = client.clone();
