@@ -52,11 +52,12 @@ impl<'a> Account<'a> {
             let id: String = sender.ids.next(sender.instance.remoting().clock().now_millis()).into();
             copy.properties_mut().set(property_key::UNIQ_KEY, id);
         }
+        let v2 = || sender.config.namespace_v2.as_deref().map(Into::into);
         let about = About {
-            group: Arc::clone(&sender.producer_group),
+            group: sender.config.producer_group.as_str().into(),
             way: self.way,
             born_host: sender.instance.ip(),
-            namespace: None,
+            namespace: sender.namespace.prefix().cloned().or_else(v2),
         };
         let hooked = self.hooked.insert(Box::new(Hooked { about, message: copy.clone() }));
         let mut context = SendContext::new(&hooked.about, copy);

@@ -89,14 +89,15 @@ impl Sender {
         if self.hooks.forbidden.is_empty() {
             return Ok(());
         }
+        let queue = prepared.shown(target.queue.clone());
         let context = CheckForbiddenContext {
             name_servers: &self.config.name_servers,
-            group: &self.producer_group,
+            group: &self.config.producer_group,
             way,
             address,
             message: prepared.message(),
-            queue: &target.queue,
-            unit_mode: false,
+            queue: &queue,
+            unit_mode: self.config.unit_mode,
         };
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }

@@ -209,7 +209,9 @@ fn a_runtime_that_ends_leaves_no_handle_waiting() {
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for handle in [Ok(handle), late].into_iter().flatten() {
         let error = other.block_on(handle).unwrap_err();
-        assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::Closed, true));
+        // Either the task of the connection ends first, or that of the send.
+        assert!(matches!(error.kind(), SendErrorKind::Closed | SendErrorKind::ConnectionLost), "{error:?}");
+        assert!(error.possibly_stored());
         assert_eq!(error.into_message(), hello());
     }
     assert_eq!(producer.in_flight(), 0);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rmq_producer::*;
-use rmq_testkit::{Fault, RequestCode};
+use rmq_testkit::{Fault, RequestCode, TestCluster};
 
 use crate::world::*;
 
@@ -237,4 +237,35 @@ async fn a_delayed_message_is_told_apart() {
     message.properties_mut().set("DELAY", "1");
     producer.send(message).await.unwrap();
     assert_eq!(diary.lines()[0], "before awaited Delay");
+}
+
+struct Names(Arc<Mutex<Vec<String>>>);
+
+impl SendHook for Names {
+    fn before_send(&self, context: &mut SendContext<'_>) {
+        let namespace = context.namespace().unwrap_or("none");
+        self.0.lock().push(format!("{} {namespace} {}", context.group(), context.message().topic()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_see_names_without_their_namespace() {
+    let cluster = start(TestCluster::builder().memory().topic("ns%orders", 1)).await;
+    let names = Arc::<Mutex<Vec<String>>>::default();
+    let seen = Arc::clone(&names);
+    let producer = builder(&cluster)
+        .namespace("ns")
+        .unit_mode(true)
+        .send_hook(Names(Arc::clone(&names)))
+        .check_forbidden_hook(move |context: &CheckForbiddenContext<'_>| {
+            assert!(context.unit_mode);
+            seen.lock().push(format!("{} {} {}", context.group, context.queue.topic(), context.message.topic()));
+            Ok(())
+        })
+        .start()
+        .await
+        .unwrap();
+    producer.send(hello()).await.unwrap();
+    assert_eq!(*names.lock(), ["pg ns orders", "pg orders orders"]);
+    assert_eq!(cluster.message_count("ns%orders"), 1);
 }

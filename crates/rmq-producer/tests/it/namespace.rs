@@ -1,9 +1,13 @@
 //! Namespaces, from what the user writes to what arrives, and back.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 
-use rmq_producer::{Message, MessageQueue, RouteError, SendErrorKind, StartError};
+use rmq_producer::{
+    CheckForbiddenContext, CheckForbiddenHook, HookError, Message, MessageQueue, RouteError, SendContext,
+    SendErrorKind, SendHook, StartError,
+};
 use rmq_testkit::{Fault, RequestCode, ResponseCode};
 
 use crate::redirect::Redirect;
@@ -225,4 +229,48 @@ async fn lengths_count_with_the_namespace() {
 
     let long = builder(&cluster).namespace("n".repeat(118)).start().await;
     assert!(matches!(&long, Err(StartError::Group(error)) if error.to_string().contains("121")), "{long:?}");
+}
+
+/// Notes what hooks are told.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<BTreeSet<String>>>);
+
+impl Notes {
+    fn add(&self, note: String) {
+        self.0.lock().expect("nobody panics with it").insert(note);
+    }
+}
+
+impl SendHook for Notes {
+    fn before_send(&self, context: &mut SendContext<'_>) {
+        let topic = context.message().topic();
+        self.add(format!("send {} {} {:?}", context.group(), topic, context.namespace()));
+    }
+}
+
+impl CheckForbiddenHook for Notes {
+    fn check_forbidden(&self, context: &CheckForbiddenContext<'_>) -> Result<(), HookError> {
+        let (topic, queue) = (context.message.topic(), context.queue.topic());
+        self.add(format!("check {} {topic} {queue} {}", context.group, context.unit_mode));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_see_names_without_it_and_are_told_which_it_is() {
+    let cluster = start(one_broker()).await;
+    let notes = Notes::default();
+    let producer = builder(&cluster)
+        .namespace("ns")
+        .unit_mode(true)
+        .send_hook(notes.clone())
+        .check_forbidden_hook(notes.clone())
+        .start()
+        .await
+        .unwrap();
+    producer.send(hello()).await.unwrap();
+    let notes = notes.0.lock().unwrap().clone();
+    let expected = [r#"send pg orders Some("ns")"#, "check pg orders orders true"];
+    assert_eq!(notes, expected.map(str::to_owned).into());
+    assert_eq!(cluster.message_count("ns%orders"), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rmq_producer::{Outcome, Producer, RemotingConfig, ResponseCode, SendErrorKind};
+use rmq_producer::{Compression, Outcome, Producer, RemotingConfig, ResponseCode, SendErrorKind};
 use rmq_testkit::{Fault, Line, TestCluster};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -13,7 +13,12 @@ use crate::world::*;
 async fn with_room(cluster: &TestCluster, requests: usize, bytes: usize) -> (Producer, Arc<Ledger>) {
     let mut remoting = RemotingConfig::default();
     (remoting.max_in_flight, remoting.max_in_flight_bytes) = (requests, bytes);
-    let producer = with_defaults(cluster).remoting(remoting).start().await.expect("the cluster answers");
+    let producer = with_defaults(cluster)
+        .remoting(remoting)
+        .compression(Compression::off())
+        .start()
+        .await
+        .expect("the cluster answers");
     (producer, Arc::new(Ledger::new()))
 }
 
@@ -62,7 +67,7 @@ async fn c20_large_messages_for_a_stopped_broker_are_held_up_to_the_limit_and_no
     let cluster = start(one_broker()).await;
     let mut remoting = RemotingConfig::default();
     (remoting.max_in_flight_bytes, remoting.write_high_water_bytes) = (8 << 20, 1 << 30);
-    let producer = with_defaults(&cluster).remoting(remoting).start().await.unwrap();
+    let producer = with_defaults(&cluster).remoting(remoting).compression(Compression::off()).start().await.unwrap();
     let ledger = Arc::new(Ledger::new());
     ledger.send(&producer).await.unwrap();
     cluster.broker("broker-a").freeze();
