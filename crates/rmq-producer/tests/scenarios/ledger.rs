@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rmq_producer::{Attempt, Message, MessageQueue, Outcome, Producer, RetryPolicy, SendError, SendResult};
+use rmq_remoting::Random;
 use rmq_testkit::{Fault, RequestCode, StoredCopy, TestCluster};
 use tokio::time::Instant;
 
@@ -122,7 +123,8 @@ impl Ledger {
     fn open(&self, how: &How) -> (Entry<'_>, Bytes) {
         let mut pages = self.pages.lock();
         let mut body = format!("message {} ", pages.len()).into_bytes();
-        body.resize(body.len().max(how.bytes), b'.');
+        let rest = how.bytes.saturating_sub(body.len());
+        body.extend(noise(pages.len() as u64, rest));
         let body = Bytes::from(body);
         let entry = Entry { ledger: self, page: pages.len() };
         pages.push(Page { how: how.clone(), body: body.clone(), began: Instant::now(), told: Told::Nothing });
@@ -180,14 +182,15 @@ impl Ledger {
     /// - I12 nothing panicked.
     pub(crate) fn violations(&self, cluster: &TestCluster) -> Vec<String> {
         let stored = cluster.messages("orders");
-        let mut copies: BTreeMap<&[u8], Vec<&StoredCopy>> = BTreeMap::new();
+        let mut copies: BTreeMap<Bytes, Vec<&StoredCopy>> = BTreeMap::new();
         for copy in &stored {
-            copies.entry(&copy.body).or_default().push(copy);
+            let body = copy.plain_body().expect("I2: what is stored can be read");
+            copies.entry(body).or_default().push(copy);
         }
         let mut found = Vec::new();
         let mut places = BTreeSet::new();
         for page in self.pages.lock().iter() {
-            let mine = copies.get(&*page.body).map_or(&[][..], |copies| copies);
+            let mine = copies.get(&page.body).map_or(&[][..], |copies| copies);
             let mut broken = Vec::new();
             match &page.told {
                 Told::Nothing => broken.push("I1: it was told nothing".to_owned()),
@@ -345,7 +348,7 @@ pub(crate) async fn assert_nothing_held(producer: &Producer, cluster: &TestClust
     assert_eq!(met, room, "I7: requests that found room at once");
     drop(held);
     cluster.clear_faults();
-    let large = Message::new("room", vec![0; bytes + 1]);
+    let large = Message::new("room", noise(0, bytes + 1).collect::<Vec<u8>>());
     producer.send(large).await.unwrap_or_else(|error| panic!("I7: bytes are held: {error:?}"));
     assert_eq!(producer.in_flight(), 0, "I7");
 }
@@ -360,8 +363,16 @@ pub(crate) async fn assert_ends(producer: &Producer, cluster: &TestCluster) {
 
 pub(crate) const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
+/// Bytes that no compression makes fewer.
+fn noise(seed: u64, count: usize) -> impl Iterator<Item = u8> {
+    let random = Random::new(Some(seed));
+    std::iter::repeat_with(move || random.next_u64().to_le_bytes()).flatten().take(count)
+}
+
+/// The first two words, `message 7`.
 fn name(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(16)]).trim_end_matches(['.', ' ']).to_owned()
+    let words: Vec<&[u8]> = body.splitn(3, |byte| *byte == b' ').take(2).collect();
+    String::from_utf8_lossy(&words.join(&b' ')).into_owned()
 }
 
 thread_local! {

@@ -18,14 +18,14 @@
 //! | C11 | scylladb#1778: a late answer ends the connection | `in_flight` |
 //! | C12 | rocketmq#10613: more than one end | `in_flight`, and each ledger |
 //! | C13 | Java's `invokeAsync` reports too late and sends all the same | `in_flight` |
-//! | C14 | rocketmq#10747: hooks, result and callback out of order | comes with hooks and callbacks |
+//! | C14 | rocketmq#10747: hooks, result and callback out of order | `it::hooks::each_way_of_sending_begins_and_ends_once`, `it::callback::the_callback_is_called_once_with_result_or_error` |
 //! | C15 | a second answer panics | `in_flight` |
 //! | C16 | rocketmq#3929: a broker dies, its callers wait on | `in_flight` |
 //! | C17 | rocketmq#604: permits lost after timeouts | `room` |
 //! | C18 | rocketmq#8140: one permit of two lost | `room`; rmq-remoting `room::count_and_bytes_are_taken_together_or_not_at_all` |
-//! | C19 | rocketmq#200: room given back before a slow callback | comes with callbacks |
+//! | C19 | rocketmq#200: room given back before a slow callback | `it::callback::callbacks_slower_than_sends_stay_within_the_room` |
 //! | C20 | rocketmq#9445: bytes queued without limit | `room` |
-//! | C21 | rocketmq#579: callbacks queued without limit | comes with callbacks; `unbounded_channel` is a denied method |
+//! | C21 | rocketmq#579: callbacks queued without limit | the same; `unbounded_channel` is a denied method |
 //! | C22 | pulsar#23921: error paths that release nothing | `room` |
 //! | C23 | the task that reads waits for a permit | `room` |
 //! | C24 | rocketmq#5866: closed connections pile up | `room` |
