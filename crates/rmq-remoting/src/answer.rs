@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::codec::{Skeleton, Values};
+use crate::codec::{Field, Skeleton, Values};
 use crate::{ExtFields, ExtFieldsIter, HeaderEncoding, RemotingCommand, ResponseCode};
 
 /// The answer to a request.
@@ -17,12 +17,20 @@ pub struct Answer(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Known { skeleton: Arc<Skeleton>, values: Values, opaque: i32, body: Bytes },
-    Command(RemotingCommand),
+    /// Small, because it is moved a few times on its way to the caller.
+    Known {
+        skeleton: Arc<Skeleton>,
+        values: Values,
+        opaque: i32,
+        body: Option<Box<Bytes>>,
+    },
+    Command(Box<RemotingCommand>),
 }
 
 impl Answer {
+    #[inline]
     pub(crate) fn known(skeleton: Arc<Skeleton>, opaque: i32, values: Values, body: Bytes) -> Self {
+        let body = if body.is_empty() { None } else { Some(Box::new(body)) };
         Self(Repr::Known { skeleton, values, opaque, body })
     }
 
@@ -62,29 +70,29 @@ impl Answer {
         }
     }
 
-    /// The header field called `name`. For more than one or two of them [`fields`](Self::fields) is quicker.
+    /// The header field called `name`.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    /// The header fields with their names, in the order in which they came.
-    pub fn fields(&self) -> AnswerFields<'_> {
         match &self.0 {
             Repr::Known { skeleton, values, .. } => {
-                let known = skeleton.command().ext_fields().unwrap_or(&NO_FIELDS).iter();
-                AnswerFields { known, varying: skeleton.fields().iter(), values: Some(values) }
+                let field = skeleton.fields().iter().find(|field| &*field.name == name)?;
+                Some(field.text.map_or(&*field.value, |text| values.text(text)))
             }
-            Repr::Command(command) => {
-                let known = command.ext_fields().unwrap_or(&NO_FIELDS).iter();
-                AnswerFields { known, varying: [].iter(), values: None }
-            }
+            Repr::Command(command) => command.field(name),
         }
+    }
+
+    /// The header fields with their names, in the order in which they came: the quickest way to more than one or two of them.
+    pub fn fields(&self) -> AnswerFields<'_> {
+        AnswerFields(match &self.0 {
+            Repr::Known { skeleton, values, .. } => FieldsOf::Known(skeleton.fields().iter(), values),
+            Repr::Command(command) => FieldsOf::Command(command.ext_fields().unwrap_or(&NO_FIELDS).iter()),
+        })
     }
 
     /// The body; an absent one is empty.
     pub fn body(&self) -> &Bytes {
         match &self.0 {
-            Repr::Known { body, .. } => body,
+            Repr::Known { body, .. } => body.as_deref().unwrap_or(&NO_BODY),
             Repr::Command(command) => command.body(),
         }
     }
@@ -92,7 +100,7 @@ impl Answer {
     /// Takes the body out and leaves an empty one.
     pub fn take_body(&mut self) -> Bytes {
         match &mut self.0 {
-            Repr::Known { body, .. } => std::mem::take(body),
+            Repr::Known { body, .. } => body.take().map(|body| *body).unwrap_or_default(),
             Repr::Command(command) => command.take_body(),
         }
     }
@@ -105,16 +113,14 @@ impl Answer {
     /// The answer as a command, with its fields in a map.
     pub fn into_command(self) -> RemotingCommand {
         match self.0 {
-            Repr::Command(command) => command,
-            Repr::Known { ref skeleton, ref values, opaque, ref body } => {
-                let mut command = skeleton.command().clone().with_body(body.clone());
+            Repr::Command(command) => *command,
+            Repr::Known { skeleton, values, opaque, body } => {
+                let mut command = skeleton.command().clone().with_body(body.map(|body| *body).unwrap_or_default());
                 command.set_opaque(opaque);
-                command.remark = skeleton.remark(values).map(str::to_owned);
-                if let (Some(fields), Some(old)) = (&mut command.ext_fields, skeleton.command().ext_fields()) {
-                    for ((name, _), text) in old.iter().zip(skeleton.fields()) {
-                        if let Some(text) = text {
-                            fields.set(name.to_owned(), values.get(*text));
-                        }
+                command.remark = skeleton.remark(&values).map(str::to_owned);
+                for Field { name, text, .. } in skeleton.fields() {
+                    if let Some(text) = text {
+                        command.ext_fields_mut().set(name.to_string(), values.text(*text));
                     }
                 }
                 command
@@ -138,28 +144,76 @@ impl Answer {
 
 /// The header fields of an [`Answer`] with their names, in the order in which they came.
 #[derive(Clone)]
-pub struct AnswerFields<'a> {
-    known: ExtFieldsIter<'a>,
-    /// For each of the known ones, which of the values is to be taken for it.
-    varying: std::slice::Iter<'a, Option<usize>>,
-    values: Option<&'a Values>,
+pub struct AnswerFields<'a>(FieldsOf<'a>);
+
+#[derive(Clone)]
+enum FieldsOf<'a> {
+    Known(std::slice::Iter<'a, Field>, &'a Values),
+    Command(ExtFieldsIter<'a>),
 }
 
 impl<'a> Iterator for AnswerFields<'a> {
-    type Item = (&'a str, &'a str);
+    type Item = (&'a str, FieldText<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = self.known.next()?;
-        match (self.varying.next(), self.values) {
-            (Some(Some(text)), Some(values)) => Some((name, values.get(*text))),
-            _ => Some((name, value)),
+        match &mut self.0 {
+            FieldsOf::Known(fields, values) => {
+                let field = fields.next()?;
+                let value = field.text.map_or(field.value.as_bytes(), |text| values.get(text));
+                Some((&field.name, FieldText(value)))
+            }
+            FieldsOf::Command(fields) => fields.next().map(|(name, value)| (name, FieldText(value.as_bytes()))),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.known.size_hint()
+        match &self.0 {
+            FieldsOf::Known(fields, _) => fields.size_hint(),
+            FieldsOf::Command(fields) => fields.size_hint(),
+        }
     }
 }
+
+/// The value of a header field, which becomes text or a number only when it is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FieldText<'a>(&'a [u8]);
+
+impl<'a> FieldText<'a> {
+    /// The value as text.
+    pub fn as_str(self) -> &'a str {
+        // It was looked at when it was read.
+        std::str::from_utf8(self.0).unwrap_or_default()
+    }
+
+    /// The value as the bytes of its text, which is UTF-8.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The value as a number, which must be an integer in decimal, with a sign or without, as for [`i64::from_str`](std::str::FromStr).
+    pub fn as_i64(self) -> Option<i64> {
+        let mut number = 0;
+        for byte in self.0 {
+            let digit = byte.wrapping_sub(b'0');
+            // What may be no number or overflow goes the long way.
+            if digit > 9 || self.0.len() > SURELY_SMALL {
+                return self.as_str().parse().ok();
+            }
+            number = number * 10 + i64::from(digit);
+        }
+        (!self.0.is_empty()).then_some(number)
+    }
+}
+
+impl fmt::Debug for FieldText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Digits of a number that fits into 64 bits whatever they are.
+const SURELY_SMALL: usize = 18;
 
 impl ExactSizeIterator for AnswerFields<'_> {}
 
@@ -170,11 +224,12 @@ impl fmt::Debug for AnswerFields<'_> {
     }
 }
 
+static NO_BODY: Bytes = Bytes::new();
 static NO_FIELDS: ExtFields = ExtFields::new();
 
 impl From<RemotingCommand> for Answer {
     fn from(command: RemotingCommand) -> Self {
-        Self(Repr::Command(command))
+        Self(Repr::Command(Box::new(command)))
     }
 }
 
@@ -188,5 +243,33 @@ impl fmt::Debug for Answer {
     /// As that of [`RemotingCommand`]: no body, no credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.clone().into_command(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_the_standard_library_reads_them() {
+        let texts = [
+            "",
+            "0",
+            "7",
+            "-7",
+            "+7",
+            "007",
+            "12a",
+            " 1",
+            "999999999999999999",
+            "9223372036854775807",
+            "9223372036854775808",
+            "-9223372036854775808",
+            "é",
+        ];
+        assert!(size_of::<Answer>() <= 128, "{} bytes", size_of::<Answer>());
+        for text in texts {
+            assert_eq!(FieldText(text.as_bytes()).as_i64(), text.parse().ok(), "{text}");
+        }
     }
 }

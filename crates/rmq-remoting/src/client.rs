@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -19,7 +20,7 @@ use crate::code::RequestCode;
 use crate::command::RemotingCommand;
 use crate::config::{ConfigError, RemotingConfig};
 use crate::connection::{Call, Connection, Settings};
-use crate::connector::{Connector, TcpConnector};
+use crate::connector::{BoxFuture, Connector, TcpConnector};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
@@ -312,14 +313,34 @@ impl RemotingClient {
         RemotingShutdownReport { unanswered, unwritten, took: started.elapsed() }
     }
 
-    async fn call<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
+    fn call<'a, F: RequestFrame + ?Sized>(
+        &'a self,
+        to: &'a Endpoint,
+        request: &'a F,
         deadline: Deadline,
-    ) -> Result<Answer, RemotingError> {
-        let call = self.start(to, request, deadline).await?;
-        self.inner.settings.closed_or(call.await)
+    ) -> impl Future<Output = Result<Answer, RemotingError>> + 'a {
+        // Written by hand, because the usual case is worth it: one poll to submit, one to collect.
+        let mut started: Option<Call> = None;
+        let mut starting: Option<BoxFuture<'a, Result<Call, RemotingError>>> = None;
+        poll_fn(move |cx| {
+            loop {
+                if let Some(call) = &mut started {
+                    return Pin::new(call).poll(cx).map_err(|error| self.inner.settings.closed_or(error));
+                }
+                let outcome = match &mut starting {
+                    Some(starting) => ready!(starting.as_mut().poll(cx)),
+                    None => match self.try_start(to, request, deadline, cx.waker()) {
+                        Some(outcome) => outcome,
+                        None => {
+                            starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
+                            continue;
+                        }
+                    },
+                };
+                starting = None;
+                started = Some(outcome?);
+            }
+        })
     }
 
     /// Puts a request on the connection to `to`.
@@ -370,7 +391,7 @@ impl RemotingClient {
                     return Ok(call);
                 }
                 Err(error) if is_stale(&error) => {}
-                Err(error) => return self.inner.settings.closed_or(Err(error)),
+                Err(error) => return Err(self.inner.settings.closed_or(error)),
             }
         }
     }
@@ -387,7 +408,7 @@ impl RemotingClient {
             let connection = self.inner.pool.get(to, deadline).await?;
             match connection.invoke_oneway(request, deadline).await {
                 Err(error) if is_stale(&error) => {}
-                outcome => return self.inner.settings.closed_or(outcome),
+                outcome => return outcome.map_err(|error| self.inner.settings.closed_or(error)),
             }
         }
     }

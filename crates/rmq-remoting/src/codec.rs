@@ -13,6 +13,7 @@ mod decimal;
 mod foreign;
 mod json;
 mod limits;
+mod pen;
 mod plain_text;
 mod skeleton;
 mod template;
@@ -22,7 +23,7 @@ use tokio_util::codec::{Decoder, Encoder};
 
 pub(crate) use answers::{AnswerReader, Incoming};
 pub use limits::FrameLimits;
-pub(crate) use skeleton::{Skeleton, Values};
+pub(crate) use skeleton::{Field, Skeleton, Values};
 pub use template::{FieldValue, FilledRequest, RequestTemplate};
 
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
@@ -226,6 +227,7 @@ impl Extent {
 }
 
 /// Checks the lengths of the first frame of `input`; `None` = it is not whole yet.
+#[inline]
 fn measure(input: &[u8], limits: &FrameLimits) -> Result<Option<Extent>, FrameError> {
     let Some(first) = input.first_chunk::<LENGTH_WORD>() else { return Ok(None) };
     let length = i32::from_be_bytes(*first);
@@ -262,6 +264,7 @@ fn read_header(encoding: HeaderEncoding, header: &[u8], limits: &FrameLimits) ->
 }
 
 /// Takes a whole frame off `input` and returns its body.
+#[inline]
 fn take_body(input: &mut BytesMut, extent: Extent) -> Bytes {
     let body = extent.total - HEAD - extent.header;
     if body == 0 {

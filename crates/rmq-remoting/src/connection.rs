@@ -84,14 +84,12 @@ impl Settings {
     }
 
     /// After a shutdown an unsent request says so, and not that its connection was lost.
-    pub(crate) fn closed_or<T>(&self, outcome: Result<T, RemotingError>) -> Result<T, RemotingError> {
-        match outcome {
-            Err(RemotingError::ConnectionLost { written: false, cause: ConnectionEnd::Closed, .. })
-                if self.is_closed() =>
-            {
-                Err(RemotingError::Closed)
+    pub(crate) fn closed_or(&self, error: RemotingError) -> RemotingError {
+        match error {
+            RemotingError::ConnectionLost { written: false, cause: ConnectionEnd::Closed, .. } if self.is_closed() => {
+                RemotingError::Closed
             }
-            outcome => outcome,
+            other => other,
         }
     }
 }

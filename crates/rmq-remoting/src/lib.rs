@@ -28,7 +28,7 @@ mod server;
 mod stats;
 mod version;
 
-pub use answer::{Answer, AnswerFields};
+pub use answer::{Answer, AnswerFields, FieldText};
 pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
 pub use code::{RequestCode, ResponseCode};

@@ -47,9 +47,9 @@ impl Future for PendingAnswer {
     type Output = Result<Answer, RemotingError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
-        let Some(hooked) = self.hooked.take() else { return Poll::Ready(self.call.closed_or(outcome)) };
-        let outcome = self.call.closed_or(outcome).map(RemotingCommand::from);
+        let outcome = ready!(Pin::new(&mut self.call).poll(cx)).map_err(|error| self.call.closed_or(error));
+        let Some(hooked) = self.hooked.take() else { return Poll::Ready(outcome) };
+        let outcome = outcome.map(RemotingCommand::from);
         for hook in &*hooked.hooks {
             hook.after_response(&hooked.to, &hooked.request, outcome.as_ref());
         }

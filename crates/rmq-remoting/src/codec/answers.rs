@@ -11,10 +11,11 @@ use super::{FrameLimits, measure, read_header, take_body};
 use crate::answer::Answer;
 use crate::{FrameError, RemotingCommand};
 
-/// A frame that came in.
+/// What was read.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    Answer(Answer),
+    /// An answer, put behind the others.
+    Answer,
     Request(RemotingCommand),
 }
 
@@ -29,20 +30,26 @@ pub(crate) struct AnswerReader {
 
 impl AnswerReader {
     /// Takes the next frame off `input`; as [`decode_frame`](super::decode_frame).
-    pub(crate) fn read(&mut self, input: &mut BytesMut, limits: &FrameLimits) -> Result<Option<Incoming>, FrameError> {
+    pub(crate) fn read(
+        &mut self,
+        input: &mut BytesMut,
+        limits: &FrameLimits,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Option<Incoming>, FrameError> {
         let Some(extent) = measure(input, limits)? else { return Ok(None) };
         let header = &input[extent.header()];
-        for at in 0..self.known.len() {
-            let skeleton = &self.known[at];
+        for (at, skeleton) in self.known.iter().enumerate() {
             if skeleton.encoding() != extent.encoding {
                 continue;
             }
             if let Some((opaque, values)) = skeleton.read(header) {
                 let skeleton = Arc::clone(skeleton);
-                self.known.swap(0, at);
+                if at > 0 {
+                    self.known.swap(0, at);
+                }
                 self.misses = 0;
-                let body = take_body(input, extent);
-                return Ok(Some(Incoming::Answer(Answer::known(skeleton, opaque, values, body))));
+                answers.push(Answer::known(skeleton, opaque, values, take_body(input, extent)));
+                return Ok(Some(Incoming::Answer));
             }
         }
         let mut command = read_header(extent.encoding, header, limits)?;
@@ -56,7 +63,8 @@ impl AnswerReader {
             self.learn(header, &command, limits);
         }
         command.body = take_body(input, extent);
-        Ok(Some(Incoming::Answer(command.into())))
+        answers.push(command.into());
+        Ok(Some(Incoming::Answer))
     }
 
     fn learn(&mut self, header: &[u8], command: &RemotingCommand, limits: &FrameLimits) {

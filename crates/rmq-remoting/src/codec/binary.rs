@@ -200,8 +200,13 @@ fn short(member: &'static str, value: i32) -> Result<i16, FrameError> {
 }
 
 pub(super) fn put_text(out: &mut BytesMut, text: &str) -> Result<(), FrameError> {
+    put_bytes(out, text.as_bytes())
+}
+
+/// Text that is bytes already.
+pub(super) fn put_bytes(out: &mut BytesMut, text: &[u8]) -> Result<(), FrameError> {
     out.put_i32(length_word(text.len())?);
-    out.put_slice(text.as_bytes());
+    out.put_slice(text);
     Ok(())
 }
 

@@ -1,13 +1,53 @@
 //! Text that means the same raw and inside JSON quotes, looked at eight bytes at a time.
 
 /// The number of bytes before the first quote, backslash or control character. Other text needs no escape in JSON.
+#[inline]
 pub(crate) fn unescaped_run(text: &[u8]) -> usize {
-    run(text, |word| control_characters(word) | equal(word, b'"') | equal(word, b'\\'))
+    let mut at = 0;
+    // Sixteen at once, as long as nothing is found.
+    while let Some(block) = text[at..].first_chunk::<16>() {
+        if block.iter().fold(false, |odd, byte| odd | is_escaped(*byte)) {
+            break;
+        }
+        at += 16;
+    }
+    at + run(&text[at..], to_escape)
+}
+
+fn is_escaped(byte: u8) -> bool {
+    (byte < b' ') | (byte == b'"') | (byte == b'\\')
+}
+
+/// Marks the bytes that have to be escaped with their high bit; marks above the lowest one may be wrong.
+fn to_escape(word: u64) -> u64 {
+    control_characters(word) | equal(word, b'"') | equal(word, b'\\')
 }
 
 /// The number of bytes before the first one that is not ASCII, or a quote, backslash or control character.
 pub(crate) fn plain_run(text: &[u8]) -> usize {
-    run(text, |word| (word & HIGH) | control_characters(word) | equal(word, b'"') | equal(word, b'\\'))
+    run(text, |word| (word & HIGH) | to_escape(word))
+}
+
+/// Whether all of it is ASCII without quotes, backslashes and control characters. Quicker than to look for the first one that is not.
+#[inline]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    match text.last_chunk::<16>() {
+        // The last block overlaps the one before, so that there is no rest.
+        Some(last) => {
+            is_plain_block(last) && text.chunks_exact(16).all(|block| block.first_chunk().is_some_and(is_plain_block))
+        }
+        None => !text.iter().any(|byte| is_odd(*byte)),
+    }
+}
+
+/// Looks at all sixteen at once: nothing ends it early.
+#[inline]
+fn is_plain_block(block: &[u8; 16]) -> bool {
+    !block.iter().fold(false, |odd, byte| odd | is_odd(*byte))
+}
+
+fn is_odd(byte: u8) -> bool {
+    is_escaped(byte) | (byte >= 0x80)
 }
 
 /// The number of bytes before the first one that `odd` marks with its high bit. Marks above the lowest one may be wrong.
@@ -20,11 +60,9 @@ fn run(text: &[u8], odd: impl Fn(u64) -> u64) -> usize {
         }
         at += 8;
     }
-    let mut last = [b' '; 8];
-    let rest = &text[at..];
-    last[..rest.len()].copy_from_slice(rest);
-    let marks = odd(u64::from_le_bytes(last));
-    at + rest.len().min((marks.trailing_zeros() / 8) as usize)
+    // One byte at a time: copying so few into a word would cost more.
+    let marked = |byte: &u8| odd(LOW * u64::from(*byte)) & 0x80 != 0;
+    at + text[at..].iter().position(marked).unwrap_or(text.len() - at)
 }
 
 /// The lowest mark is right: a borrow out of a byte happens only where that byte is marked itself.
@@ -57,6 +95,7 @@ mod tests {
                         assert_eq!(unescaped_run(&text), expected, "{text:?}");
                         let expected = if odd || byte >= 0x80 { at } else { length };
                         assert_eq!(plain_run(&text), expected, "{text:?}");
+                        assert_eq!(is_plain(&text), expected == length, "{text:?}");
                     }
                 }
             }

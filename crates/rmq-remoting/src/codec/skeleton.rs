@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::plain_text::plain_run;
+use super::plain_text::{is_plain, plain_run};
 use super::{FrameLimits, binary, json};
 use crate::{ExtFields, HeaderEncoding, RemotingCommand};
 
@@ -23,8 +23,7 @@ pub(crate) struct Skeleton {
     tail: usize,
     /// Which of the varying texts is the remark.
     remark: Option<usize>,
-    /// Which of the varying texts is the value of the ext field at this position.
-    fields: Box<[Option<usize>]>,
+    fields: Box<[Field]>,
 }
 
 /// A value in a header.
@@ -54,8 +53,10 @@ pub(super) enum Hole {
 
 #[derive(Debug)]
 struct Step {
-    before: Range<usize>,
+    before: Box<[u8]>,
     hole: Hole,
+    /// Bytes that it had in the header that was read in full.
+    length: usize,
 }
 
 impl Value {
@@ -106,16 +107,21 @@ impl Skeleton {
     }
 
     fn new(header: Box<[u8]>, command: RemotingCommand, values: Vec<Value>) -> Option<Self> {
-        let count = command.ext_fields.as_ref().map_or(0, ExtFields::len);
-        let mut fields = vec![None; count];
+        let known = command.ext_fields.iter().flatten();
+        let mut fields: Vec<Field> =
+            known.map(|(name, value)| Field { name: name.into(), value: value.into(), text: None }).collect();
         let (mut remark, mut texts, mut tail) = (None, 0, 0);
         let mut steps = Vec::new();
         for value in values.iter().filter(|value| value.varies) {
-            steps.push(Step { before: tail..value.place.start, hole: value.hole });
+            steps.push(Step {
+                before: header[tail..value.place.start].into(),
+                hole: value.hole,
+                length: value.place.len(),
+            });
             tail = value.place.end;
             if matches!(value.hole, Hole::JsonText | Hole::BinaryText) {
                 match value.field {
-                    Some(field) => *fields.get_mut(field)? = Some(texts),
+                    Some(field) => fields.get_mut(field)?.text = Some(texts),
                     None => remark = Some(texts),
                 }
                 texts += 1;
@@ -138,11 +144,14 @@ impl Skeleton {
         let mut opaque = 0;
         let mut values = Values::default();
         for step in &self.steps {
-            rest = rest.strip_prefix(&self.header[step.before.clone()])?;
+            rest = rest.strip_prefix(&*step.before)?;
             let length = match step.hole {
                 Hole::JsonText => {
-                    // The quote that ends it begins the next piece.
-                    let length = plain_run(rest);
+                    // Most values are as long as the one before. The quote that ends it begins the next piece.
+                    let length = match rest.split_at_checked(step.length) {
+                        Some((text, [b'"', ..])) if is_plain(text) => step.length,
+                        _ => plain_run(rest),
+                    };
                     values.push(&rest[..length])?;
                     length
                 }
@@ -195,15 +204,25 @@ impl Skeleton {
     /// The remark of the header that `values` were read from.
     pub(crate) fn remark<'a>(&'a self, values: &'a Values) -> Option<&'a str> {
         match self.remark {
-            Some(text) => Some(values.get(text)),
+            Some(text) => Some(values.text(text)),
             None => self.command.remark(),
         }
     }
 
-    /// For each ext field, which of the varying texts is its value.
-    pub(crate) fn fields(&self) -> &[Option<usize>] {
+    /// The ext fields, as they were in the header that was read in full.
+    pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
     }
+}
+
+/// An ext field of a skeleton.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: Box<str>,
+    /// Its value in the header that was read in full.
+    pub(crate) value: Box<str>,
+    /// Which of the varying texts is its value now.
+    pub(crate) text: Option<usize>,
 }
 
 /// The varying texts of one header, without an allocation.
@@ -212,33 +231,40 @@ pub(crate) struct Values {
     text: [u8; Self::BYTES],
     ends: [u8; Self::MOST],
     count: u8,
+    filled: u8,
 }
 
 impl Values {
-    /// Two ids of a broker with an address of 16 bytes, and some numbers.
-    const BYTES: usize = 112;
+    /// Two ids of 32 digits and some numbers. The whole answer then is no larger than 128 bytes.
+    const BYTES: usize = 92;
     const MOST: usize = 7;
 
+    #[inline]
     fn push(&mut self, value: &[u8]) -> Option<()> {
-        let count = usize::from(self.count);
-        let start = if count == 0 { 0 } else { usize::from(self.ends[count - 1]) };
+        let (count, start) = (usize::from(self.count), usize::from(self.filled));
         let end = start + value.len();
         self.text.get_mut(start..end)?.copy_from_slice(value);
-        *self.ends.get_mut(count)? = u8::try_from(end).ok()?;
+        // Not above BYTES.
+        self.filled = u8::try_from(end).ok()?;
+        *self.ends.get_mut(count)? = self.filled;
         self.count += 1;
         Some(())
     }
 
-    pub(crate) fn get(&self, index: usize) -> &str {
+    /// ASCII: it was looked at when it was put in.
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
-        // ASCII: it was looked at when it was put in.
-        std::str::from_utf8(&self.text[start..usize::from(self.ends[index])]).unwrap_or_default()
+        &self.text[start..usize::from(self.ends[index])]
+    }
+
+    pub(crate) fn text(&self, index: usize) -> &str {
+        std::str::from_utf8(self.get(index)).unwrap_or_default()
     }
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self { text: [0; Self::BYTES], ends: [0; Self::MOST], count: 0 }
+        Self { text: [0; Self::BYTES], ends: [0; Self::MOST], count: 0, filled: 0 }
     }
 }
 
@@ -291,11 +317,11 @@ mod tests {
     #[test]
     fn texts_fill_their_room_and_no_more() {
         let mut values = Values::default();
-        assert!(values.push(&[b'x'; 100]).is_some());
+        assert!(values.push(&[b'x'; 80]).is_some());
         assert!(values.push(&[b'y'; 13]).is_none());
         assert!(values.push(&[b'y'; 12]).is_some());
         assert!(values.push(b"").is_some());
-        assert_eq!((values.get(0).len(), values.get(1), values.get(2)), (100, "yyyyyyyyyyyy", ""));
+        assert_eq!((values.get(0).len(), values.text(1), values.text(2)), (80, "yyyyyyyyyyyy", ""));
         let mut values = Values::default();
         for _ in 0..Values::MOST {
             assert!(values.push(b"1").is_some());

@@ -48,8 +48,8 @@ impl Call {
     }
 
     /// After a shutdown of the client an unsent request says so, and not that its connection was lost.
-    pub(crate) fn closed_or<T>(&self, outcome: Result<T, RemotingError>) -> Result<T, RemotingError> {
-        self.shared.settings.closed_or(outcome)
+    pub(crate) fn closed_or(&self, error: RemotingError) -> RemotingError {
+        self.shared.settings.closed_or(error)
     }
 }
 

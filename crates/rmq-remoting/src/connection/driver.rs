@@ -182,11 +182,12 @@ impl Driver {
         let limits = &shared.settings.config.frame_limits;
         let mut frames = 0;
         let end = loop {
-            match self.frames.read(&mut self.input, limits) {
-                Ok(Some(Incoming::Answer(answer))) => {
+            match self.frames.read(&mut self.input, limits, &mut self.answers) {
+                Ok(Some(Incoming::Answer)) => {
                     frames += 1;
-                    trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
-                    self.answers.push(answer);
+                    if let Some(answer) = self.answers.last() {
+                        trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
+                    }
                 }
                 Ok(Some(Incoming::Request(request))) => {
                     frames += 1;

@@ -76,6 +76,7 @@ impl Slots {
     }
 
     /// Takes a slot for a caller who is woken by `waker`, and returns its key and opaque.
+    #[inline]
     pub(crate) fn take(&mut self, deadline: Instant, start: u64, waker: Option<&Waker>) -> Option<(SlotKey, i32)> {
         let index = match self.free.pop() {
             Some(index) => index,
@@ -95,6 +96,7 @@ impl Slots {
     }
 
     /// Hands an answer to the request with its opaque.
+    #[inline]
     pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
         let opaque = answer.opaque();
         let index = (opaque & INDEX_MASK).unsigned_abs();
@@ -119,6 +121,7 @@ impl Slots {
     }
 
     /// Looks into a caller's slot. An answer is taken out and frees the slot.
+    #[inline]
     pub(crate) fn look(&mut self, key: SlotKey) -> Found {
         let slot = &mut self.entries[key.0 as usize];
         match &slot.state {

@@ -24,27 +24,28 @@ pub(crate) fn escaped(out: &mut BytesMut, text: &str) {
         let run = unescaped_run(rest);
         out.put_slice(&rest[..run]);
         let Some((&byte, behind)) = rest[run..].split_first() else { return };
-        escape(out, byte);
+        let (escape, length) = escape(byte);
+        out.put_slice(&escape[..length]);
         rest = behind;
     }
 }
 
-fn escape(out: &mut BytesMut, byte: u8) {
-    match byte {
-        b'"' => out.put_slice(b"\\\""),
-        b'\\' => out.put_slice(b"\\\\"),
-        b'\n' => out.put_slice(b"\\n"),
-        b'\r' => out.put_slice(b"\\r"),
-        b'\t' => out.put_slice(b"\\t"),
-        0x08 => out.put_slice(b"\\b"),
-        0x0C => out.put_slice(b"\\f"),
+/// The escape of a byte that needs one, and its length.
+pub(crate) fn escape(byte: u8) -> ([u8; 8], usize) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0C => b'f',
         _ => {
-            out.put_slice(&[b'\\', b'u', b'0', b'0', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+            return ([b'\\', b'u', b'0', b'0', high, low, 0, 0], 6);
         }
-    }
+    };
+    ([b'\\', short, 0, 0, 0, 0, 0, 0], 2)
 }
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
