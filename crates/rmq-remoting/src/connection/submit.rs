@@ -153,7 +153,7 @@ impl Shared {
         if self.is_full(state) { Some(Submitted::Full) } else { None }
     }
 
-    fn is_full(&self, state: &State) -> bool {
+    pub(super) fn is_full(&self, state: &State) -> bool {
         state.enqueued - state.handed >= self.settings.config.write_high_water_bytes as u64
     }
 
