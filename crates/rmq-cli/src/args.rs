@@ -105,6 +105,9 @@ pub(crate) struct SendArgs {
     /// How long one send may take, such as `500ms`, `3s` or `1m`
     #[arg(long, default_value = "3s", value_name = "TIME", value_parser = time::parse)]
     pub(crate) timeout: Duration,
+    /// How often a failed message is tried again, at another broker where there is one.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) retries: u32,
 
     /// How request headers are written
     #[arg(long, value_enum, default_value_t = HeaderForm::Json, value_name = "FORM")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rmq_message::{Message, MessageLimits};
-use rmq_producer::{HeaderEncoding, Producer, SendErrorKind};
+use rmq_producer::{HeaderEncoding, Producer, RetryPolicy, SendErrorKind};
 use tokio::time::Instant;
 
 use crate::INTERRUPTED;
@@ -81,6 +81,7 @@ async fn start(args: &SendArgs) -> Result<Producer, String> {
     // A look-up that takes longer than a send may take helps nobody.
     let builder = Producer::builder(args.group.as_str()).header_encoding(encoding).api_timeout(args.timeout);
     let builder = builder.name_servers(args.name_servers.namesrv.as_str()).send_timeout(args.timeout);
+    let builder = builder.retries(RetryPolicy::times(args.retries));
     builder.start().await.map_err(|error| cure::of_start(&error))
 }
 

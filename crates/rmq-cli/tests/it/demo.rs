@@ -65,8 +65,9 @@ fn a_topic_that_the_demo_creates_is_checked_as_well() {
 #[test]
 fn a_demo_with_failures_shows_them_and_exits_with_1() {
     let servers = servers();
-    let busy = Fault::reply(ResponseCode::SYSTEM_BUSY).nth(20).times(3);
-    servers.broker("broker-a").on(RequestCode::SEND_MESSAGE_V2, busy);
+    // Refused for good, so that no other broker is tried.
+    let refused = Fault::reply(ResponseCode::MESSAGE_ILLEGAL).nth(20).times(3);
+    servers.broker("broker-a").on(RequestCode::SEND_MESSAGE_V2, refused);
     let ran = rmq(["demo", "--namesrv", &servers.name_servers(), "--topic", "orders"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.stdout.contains("997 SEND_OK; 3 failed") && ran.stdout.contains("hold all 997"), "{ran:#?}");

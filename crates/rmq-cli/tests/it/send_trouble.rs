@@ -10,7 +10,7 @@ use crate::servers::{Servers, servers, start};
 
 fn send(servers: &Servers, arguments: &[&str]) -> Ran {
     let address = servers.name_servers();
-    let start = ["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--json"];
+    let start = ["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--json", "--retries", "0"];
     rmq(start.iter().chain(arguments))
 }
 
@@ -47,6 +47,18 @@ fn a_failure_says_why_and_whether_the_message_may_be_stored() {
         let ran = send(&servers, if kind == "timeout" { &["--timeout", "1s"] } else { &[] });
         assert_eq!(failure(&ran), (kind.to_owned(), stored, u64::from(stored)), "{ran:#?}");
     }
+}
+
+#[test]
+fn failed_messages_are_tried_again_unless_told_otherwise() {
+    let servers = servers();
+    servers.broker("broker-a").on(RequestCode::SEND_MESSAGE_V2, Fault::store_then_cut());
+    let address = servers.name_servers();
+    let ran = rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--json", "--count", "10"]);
+    let lines = ran.assert_success().json_lines();
+    let told = lines.iter().map(|line| 1 + line["maybeStoredAttempts"].as_u64().expect("counted")).sum::<u64>();
+    assert!(lines.len() == 10 && told > 10);
+    assert_eq!(servers.messages("orders").len() as u64, told, "told of every copy");
 }
 
 #[test]
@@ -94,7 +106,8 @@ fn people_get_a_summary_with_the_failures_in_it() {
     let servers = servers();
     servers.broker("broker-a").on(RequestCode::SEND_MESSAGE_V2, Fault::reply(ResponseCode::SYSTEM_BUSY).times(3));
     let address = servers.name_servers();
-    let ran = rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--count", "100"]);
+    let ran =
+        rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--count", "100", "--retries", "0"]);
     assert_eq!(ran.code, Some(1));
     assert!(
         ran.stdout.starts_with("97 of 100 sent in ") && ran.stdout.contains(": 97 SEND_OK; 3 failed\n"),
