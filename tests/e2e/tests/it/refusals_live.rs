@@ -177,6 +177,13 @@ async fn a_slave_that_is_too_slow(place: &Place) {
     for (name, value) in waiting {
         place.configure_broker(B, name, value).await;
     }
+    // It has to be there before it can be too slow: without it the status is another.
+    let warm = place.topic("slave-is-there", 1).await;
+    eventually("the slave takes copies", async || {
+        let sent = producer.send(Message::new(&*warm, "x")).to(queue(&warm, B, 0)).await;
+        sent.is_ok_and(|result| result.status() == SendStatus::SendOk)
+    })
+    .await;
     place.suspend_broker(SLAVE_OF_B);
     let result = producer.send(Message::new(&*topic, "x")).to(queue(&topic, B, 0)).await.expect("it is stored");
     place.resume_broker(SLAVE_OF_B);
