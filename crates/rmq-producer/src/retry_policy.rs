@@ -72,7 +72,8 @@ impl RetryPolicy {
     }
 
     /// Tries again when the message is stored less safely than the broker is configured for (any status but SEND_OK). **This makes
-    /// duplicates**: the first copy stays. If the later tries fail, the degraded result is returned. Default: off.
+    /// duplicates**: the first copy stays. If the later tries fail, the degraded result is returned. Default: off; no effect on a
+    /// [`strict`](Self::strict) policy.
     #[doc(alias = "setRetryAnotherBrokerWhenNotStoreOK")]
     #[must_use]
     pub fn retry_another_broker_when_not_store_ok(mut self, yes: bool) -> Self {
@@ -102,7 +103,7 @@ impl RetryPolicy {
     }
 
     pub(crate) fn is_after_degraded(&self) -> bool {
-        self.not_store_ok
+        self.not_store_ok && !self.strict
     }
 
     pub(crate) fn per_attempt(&self) -> Option<Duration> {

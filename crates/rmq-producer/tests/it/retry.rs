@@ -117,6 +117,10 @@ async fn a_degraded_result_is_no_failure_unless_the_caller_says_so() {
     assert_eq!((sent.status(), sent.attempts().len()), (SendStatus::FlushDiskTimeout, 2));
     assert_eq!(cluster.messages("orders").len(), 3, "as its documentation warns");
 
+    let strict = again.clone().strict();
+    assert_eq!(producer.send(hello()).retries(strict).await.unwrap().attempts().len(), 1);
+    assert_eq!(cluster.messages("orders").len(), 4, "strict is strict");
+
     // An earlier degraded result is worth more than a later error.
     cluster.clear_faults();
     let broker = cluster.broker("broker-a");
