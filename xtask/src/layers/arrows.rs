@@ -26,6 +26,7 @@ const ARROWS: &[(&str, May)] = &[
     ("xtask", May::Name(&["real-servers"])),
     ("e2e", May::NameAll),
     ("bench", May::NameAll),
+    ("bench", May::NameAll),
 ];
 
 /// Third-party crates of the libraries' default build.

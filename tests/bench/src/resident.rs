@@ -1,0 +1,70 @@
+//! How much memory sends take that wait for their answers: many of them against a broker that never answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use rmq_producer::{Message, Producer};
+use rmq_remoting::{Endpoint, RemotingClient, RemotingCommand, RemotingConfig, RequestCode, RequestTemplate};
+
+use crate::message::{GROUP, TOPIC, body};
+use crate::{processor_time, runtime};
+
+/// What every caller has to itself, without its body, which all of them share here.
+pub(crate) fn bytes_per_send(contestant: &str, address: &str, in_flight: usize) -> anyhow::Result<f64> {
+    let runtime = runtime::new()?;
+    let mut config = RemotingConfig::default();
+    config.max_in_flight = in_flight;
+    config.max_in_flight_per_connection = in_flight;
+    config.max_in_flight_bytes = usize::MAX;
+    runtime.block_on(async {
+        if contestant == "send" {
+            let builder = Producer::builder(GROUP).name_servers(address).send_timeout(LONG).remoting(config);
+            let producer = builder.start().await?;
+            let topic: Arc<str> = TOPIC.into();
+            producer.publish_queues(Arc::clone(&topic)).await?;
+            let one = || {
+                let (producer, topic) = (producer.clone(), Arc::clone(&topic));
+                async move { drop(producer.send(Message::new(topic, body())).await) }
+            };
+            fill(in_flight, one, || producer.in_flight()).await
+        } else {
+            let client = RemotingClient::builder().config(config).build()?;
+            let to = Endpoint::parse(address)?;
+            client.connect(&to, LONG).await?;
+            let request = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_field("b", TOPIC);
+            let template = Arc::new(RequestTemplate::new(request, ["e"])?);
+            let body = body();
+            let one = || {
+                let (client, to, template, body) = (client.clone(), to.clone(), Arc::clone(&template), body.clone());
+                async move { drop(client.invoke_frame(&to, &template.fill([1.into()], &body), LONG).await) }
+            };
+            fill(in_flight, one, || client.in_flight()).await
+        }
+    })
+}
+
+async fn fill<F: Future<Output = ()> + Send + 'static>(
+    in_flight: usize,
+    one: impl Fn() -> F,
+    under_way: impl Fn() -> usize,
+) -> anyhow::Result<f64> {
+    let before = processor_time::resident_bytes()?;
+    let callers: Vec<_> = (0..in_flight).map(|_| runtime::spawn(one())).collect();
+    for _ in 0..1000 {
+        if under_way() == in_flight {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    ensure!(under_way() == in_flight, "{} of {in_flight} sends are under way", under_way());
+    // The last ones are on their way to the socket.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let after = processor_time::resident_bytes()?;
+    for caller in callers {
+        caller.abort();
+    }
+    Ok(after.saturating_sub(before) as f64 / in_flight as f64)
+}
+
+const LONG: Duration = Duration::from_secs(600);
