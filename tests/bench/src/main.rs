@@ -109,8 +109,10 @@ fn measure(effort: Effort, quick: bool) -> anyhow::Result<Report> {
         }
     }
     let mut memory = Vec::new();
+    let idle = resident_in_child(resident::IDLE)?;
     for contestant in ["transport", "send"] {
-        memory.push(Memory { contestant, in_flight: MANY, bytes_per_send: resident_in_child(contestant)? });
+        let bytes_per_send = resident_in_child(contestant)? - idle;
+        memory.push(Memory { contestant, in_flight: MANY, bytes_per_send });
     }
     Ok(Report {
         pinned: Report::pinned(pinning),

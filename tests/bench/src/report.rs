@@ -48,7 +48,7 @@ pub(crate) struct Counted {
     pub(crate) counts: Counts,
 }
 
-/// Resident memory of many sends at once.
+/// Resident memory of many sends at once, without their bodies, and without what as many tasks take that do nothing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Memory {
     pub(crate) contestant: &'static str,
@@ -158,7 +158,7 @@ impl Report {
         for Memory { contestant, in_flight, bytes_per_send } in &self.memory {
             writeln!(
                 text,
-                "resident at {in_flight} in flight, {contestant}: {bytes_per_send:.0} bytes per send beyond its body"
+                "resident at {in_flight} in flight, {contestant}: {bytes_per_send:.0} bytes per send beyond its body and its task"
             )?;
         }
         writeln!(text, "\ntarget                                                          at most    here")?;
