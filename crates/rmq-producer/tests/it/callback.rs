@@ -159,12 +159,13 @@ async fn a_callback_may_send_block_and_drop_the_producer() {
 #[test]
 fn a_callback_is_called_even_when_its_runtime_ends() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let producer = runtime.block_on(async {
+    // The cluster is kept: without it the send might find that nobody listens.
+    let (producer, _cluster) = runtime.block_on(async {
         let cluster = start(one_broker()).await;
         let producer = producer(&cluster).await;
         producer.send(hello()).await.unwrap();
         cluster.on(SEND, &Fault::silent());
-        producer
+        (producer, cluster)
     });
     let (tell, told) = mpsc::channel();
     let late = tell.clone();

@@ -196,13 +196,14 @@ async fn the_last_handle_cuts_enqueued_sends_off_and_says_how_many() {
 #[test]
 fn a_runtime_that_ends_leaves_no_handle_waiting() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (producer, handle) = runtime.block_on(async {
+    // The cluster is kept: without it the send might find that nobody listens.
+    let (producer, handle, _cluster) = runtime.block_on(async {
         let cluster = start(one_broker()).await;
         let producer = producer(&cluster).await;
         producer.send(hello()).await.unwrap();
         cluster.on(SEND, &Fault::silent());
         let handle = producer.enqueue(hello()).await.unwrap();
-        (producer, handle)
+        (producer, handle, cluster)
     });
     drop(runtime);
     let late = producer.try_enqueue(hello());
