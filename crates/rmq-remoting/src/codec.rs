@@ -13,12 +13,11 @@ mod decimal;
 mod foreign;
 mod json;
 mod limits;
-mod pen;
 mod plain_text;
 mod skeleton;
 mod template;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 pub(crate) use answers::{AnswerReader, Incoming};
@@ -95,7 +94,9 @@ impl Encoder<&RemotingCommand> for FrameCodec {
     type Error = FrameError;
 
     fn encode(&mut self, command: &RemotingCommand, out: &mut BytesMut) -> Result<(), FrameError> {
-        encode_head(command, command.opaque, out, &self.limits)?;
+        let mut head = Vec::new();
+        encode_head(command, command.opaque, &mut head, &self.limits)?;
+        out.extend_from_slice(&head);
         out.extend_from_slice(&command.body);
         Ok(())
     }
@@ -116,7 +117,7 @@ impl Encoder<RemotingCommand> for FrameCodec {
 pub(crate) fn encode_head(
     command: &RemotingCommand,
     opaque: i32,
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     limits: &FrameLimits,
 ) -> Result<(), FrameError> {
     encode_head_with(command, command.flag, opaque, out, limits)
@@ -127,7 +128,7 @@ pub(crate) fn encode_head_with(
     command: &RemotingCommand,
     flag: i32,
     opaque: i32,
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     limits: &FrameLimits,
 ) -> Result<(), FrameError> {
     let text = command.remark.as_ref().map_or(0, String::len)
@@ -140,15 +141,15 @@ pub(crate) fn encode_head_with(
 
 /// What a header writer leaves to others: the parts that differ from request to request.
 trait Parts {
-    fn flag(&mut self, out: &mut BytesMut);
+    fn flag(&mut self, out: &mut Vec<u8>);
 
-    fn opaque(&mut self, out: &mut BytesMut);
+    fn opaque(&mut self, out: &mut Vec<u8>);
 
     /// The value of the ext field `name`, with its quotes or length.
-    fn value(&mut self, name: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError>;
+    fn value(&mut self, name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FrameError>;
 
     /// The ext block of a binary header begins here, behind its length.
-    fn block(&mut self, _: &mut BytesMut) {}
+    fn block(&mut self, _: &mut Vec<u8>) {}
 }
 
 /// Appends length word, header length word and the header that `header` writes, which has at least `text` bytes, for a
@@ -157,9 +158,9 @@ fn put_head(
     encoding: HeaderEncoding,
     text: usize,
     body: usize,
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     limits: &FrameLimits,
-    header: impl FnOnce(&mut BytesMut) -> Result<(), FrameError>,
+    header: impl FnOnce(&mut Vec<u8>) -> Result<(), FrameError>,
 ) -> Result<(), FrameError> {
     let start = out.len();
     // What certainly does not fit is refused before it is written.
@@ -168,7 +169,7 @@ fn put_head(
     check_header(text, max_header)?;
 
     out.reserve(HEAD + text + ROOM);
-    out.put_slice(&[0; HEAD]);
+    out.extend_from_slice(&[0; HEAD]);
     let written = header(out).and_then(|()| {
         let header = out.len() - start - HEAD;
         check_header(header, max_header)?;

@@ -1,6 +1,6 @@
 //! RequestFrame: whatever can be written as the frame of one request.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::codec;
 use crate::{FrameError, FrameLimits, RemotingCommand};
@@ -31,7 +31,7 @@ impl sealed::Encode for RemotingCommand {
         &self,
         opaque: i32,
         oneway: bool,
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
         limits: &FrameLimits,
     ) -> Result<(), FrameError> {
         codec::encode_head_with(self, self.flag_as(oneway), opaque, out, limits)
@@ -39,8 +39,6 @@ impl sealed::Encode for RemotingCommand {
 }
 
 pub(crate) mod sealed {
-    use bytes::BytesMut;
-
     use crate::{FrameError, FrameLimits};
 
     /// The part of a request frame that only this crate writes and calls.
@@ -51,7 +49,7 @@ pub(crate) mod sealed {
             &self,
             opaque: i32,
             oneway: bool,
-            out: &mut BytesMut,
+            out: &mut Vec<u8>,
             limits: &FrameLimits,
         ) -> Result<(), FrameError>;
     }

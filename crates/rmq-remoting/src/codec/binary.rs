@@ -8,14 +8,15 @@
 //! not there, an ext block without other entries as no map. Of equal names the last one wins
 //! (`RocketMQSerializable#mapDeserialize`). No read leaves the header.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut as _;
 
+use super::decimal::put_decimal;
 use super::skeleton::{Hole, Value};
 use super::{FrameLimits, Parts};
 use crate::ext_fields::Span;
 use crate::{ExtFields, FrameError, HeaderEncoding, LanguageCode, RemotingCommand};
 
-pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mut BytesMut) -> Result<(), FrameError> {
+pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mut Vec<u8>) -> Result<(), FrameError> {
     out.put_i16(short("code", command.code)?);
     out.put_u8(command.language.map_or(NO_LANGUAGE, LanguageCode::code));
     out.put_i16(short("version", command.version)?);
@@ -38,7 +39,7 @@ pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mu
 }
 
 /// Writes the length of the ext block, which begins at byte `block` of `out` and ends with it, into the four bytes before it.
-pub(super) fn put_block_length(block: usize, out: &mut BytesMut) -> Result<(), FrameError> {
+pub(super) fn put_block_length(block: usize, out: &mut [u8]) -> Result<(), FrameError> {
     let length = length_word(out.len() - block)?;
     out[block - 4..block].copy_from_slice(&length.to_be_bytes());
     Ok(())
@@ -51,15 +52,15 @@ pub(super) struct Own {
 }
 
 impl Parts for Own {
-    fn flag(&mut self, out: &mut BytesMut) {
+    fn flag(&mut self, out: &mut Vec<u8>) {
         out.put_i32(self.flag);
     }
 
-    fn opaque(&mut self, out: &mut BytesMut) {
+    fn opaque(&mut self, out: &mut Vec<u8>) {
         out.put_i32(self.opaque);
     }
 
-    fn value(&mut self, _: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError> {
+    fn value(&mut self, _: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FrameError> {
         put_text(out, value)
     }
 }
@@ -199,14 +200,19 @@ fn short(member: &'static str, value: i32) -> Result<i16, FrameError> {
     i16::try_from(value).map_err(|_| FrameError::OutOfRange { member, value })
 }
 
-pub(super) fn put_text(out: &mut BytesMut, text: &str) -> Result<(), FrameError> {
-    put_bytes(out, text.as_bytes())
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) -> Result<(), FrameError> {
+    out.put_i32(length_word(text.len())?);
+    out.put_slice(text.as_bytes());
+    Ok(())
 }
 
-/// Text that is bytes already.
-pub(super) fn put_bytes(out: &mut BytesMut, text: &[u8]) -> Result<(), FrameError> {
-    out.put_i32(length_word(text.len())?);
-    out.put_slice(text);
+/// A number as text.
+pub(super) fn put_number(out: &mut Vec<u8>, number: i64) -> Result<(), FrameError> {
+    out.put_i32(0);
+    let start = out.len();
+    put_decimal(out, number);
+    let length = length_word(out.len() - start)?;
+    out[start - 4..start].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
 

@@ -1,50 +1,42 @@
 //! Numbers in decimal, written without allocating.
 
-/// The text of one number.
-pub(crate) struct Decimal {
-    digits: [u8; LONGEST],
-    first: usize,
-}
-
-impl Decimal {
-    pub(crate) fn new(value: i64) -> Self {
-        let mut digits = [b'0'; LONGEST];
-        let mut rest = value.unsigned_abs();
-        let mut end = LONGEST;
-        // Eight digits at a time, of which only the first ones can be zeros that are not shown.
-        let mut first = loop {
-            let eight = eight_digits(rest % 1_0000_0000);
-            digits[end - 8..end].copy_from_slice(&eight);
-            rest /= 1_0000_0000;
-            if rest == 0 {
-                let zeros = (u64::from_be_bytes(eight) ^ ZEROS).leading_zeros() / 8;
-                break end - 8 + (zeros as usize).min(7);
-            }
-            end -= 8;
-        };
-        if value < 0 {
-            first -= 1;
-            digits[first] = b'-';
-        }
-        Self { digits, first }
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.digits[self.first..]
-    }
-}
-
-/// The digits of a number below 10⁸ without zeros in front, and how many they are; what is behind them is of no use.
+/// Appends `value` in decimal.
 #[inline]
-pub(super) fn leading_digits(value: u64) -> ([u8; 8], usize) {
+pub(crate) fn put_decimal(out: &mut Vec<u8>, value: i64) {
+    // Queues and flags mostly have one digit.
+    if let Ok(digit @ 0..=9) = u8::try_from(value) {
+        out.push(b'0' + digit);
+        return;
+    }
+    let rest = value.unsigned_abs();
+    if value < 0 {
+        out.push(b'-');
+    }
+    if rest < EIGHT {
+        put_leading(out, rest);
+    } else if rest < EIGHT * EIGHT {
+        put_leading(out, rest / EIGHT);
+        out.extend_from_slice(&eight_digits(rest % EIGHT));
+    } else {
+        put_leading(out, rest / (EIGHT * EIGHT));
+        out.extend_from_slice(&eight_digits(rest / EIGHT % EIGHT));
+        out.extend_from_slice(&eight_digits(rest % EIGHT));
+    }
+}
+
+/// Appends a number below 10⁸ without zeros in front.
+#[inline]
+fn put_leading(out: &mut Vec<u8>, value: u64) {
     let digits = u64::from_le_bytes(eight_digits(value));
     let zeros = ((digits ^ ZEROS).trailing_zeros() / 8).min(7);
-    ((digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize)
+    out.extend_from_slice(&(digits >> (8 * zeros)).to_le_bytes());
+    // The digits moved to the front; what is behind them goes.
+    out.truncate(out.len() - zeros as usize);
 }
 
 /// The digits of a number below 10⁸, all eight worked out side by side in one word.
 #[inline]
-pub(super) fn eight_digits(value: u64) -> [u8; 8] {
+fn eight_digits(value: u64) -> [u8; 8] {
     // Two numbers of four digits, then four of two, then eight of one; the multiplications divide by 100 and 10.
     let fours = (value / 10_000) | ((value % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
@@ -56,8 +48,8 @@ pub(super) fn eight_digits(value: u64) -> [u8; 8] {
 
 const ZEROS: u64 = u64::from_be_bytes([b'0'; 8]);
 
-/// A sign, and three times eight digits; a number of 64 bits has no more than twenty of them.
-const LONGEST: usize = 25;
+/// The first number of nine digits.
+const EIGHT: u64 = 100_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -85,7 +77,9 @@ mod tests {
         values.extend([u32::MAX, u32::MAX - 1].map(i64::from));
         values.push(i64::from(u32::MAX) + 1);
         for value in values {
-            assert_eq!(Decimal::new(value).as_bytes(), value.to_string().as_bytes());
+            let mut out = b"x".to_vec();
+            put_decimal(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x{value}"));
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) mod writer;
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut as _;
 
 use self::scanner::Scanner;
 use super::skeleton::{Hole, Value};
@@ -18,7 +18,7 @@ use super::{FrameLimits, Parts};
 use crate::ext_fields::Span;
 use crate::{ExtFields, FrameError, LanguageCode, RemotingCommand};
 
-pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mut BytesMut) -> Result<(), FrameError> {
+pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mut Vec<u8>) -> Result<(), FrameError> {
     out.put_slice(b"{\"code\":");
     writer::number(out, command.code);
     if let Some(fields) = &command.ext_fields {
@@ -60,15 +60,15 @@ pub(super) struct Own {
 }
 
 impl Parts for Own {
-    fn flag(&mut self, out: &mut BytesMut) {
+    fn flag(&mut self, out: &mut Vec<u8>) {
         writer::number(out, self.flag);
     }
 
-    fn opaque(&mut self, out: &mut BytesMut) {
+    fn opaque(&mut self, out: &mut Vec<u8>) {
         writer::number(out, self.opaque);
     }
 
-    fn value(&mut self, _: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError> {
+    fn value(&mut self, _: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FrameError> {
         writer::text(out, value);
         Ok(())
     }

@@ -2,10 +2,9 @@
 //!
 //! What a filled template writes is, byte for byte, what the command with the same fields writes.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes};
 
-use super::decimal::Decimal;
-use super::pen::{Pen, SPARE, Write};
+use super::decimal::put_decimal;
 use super::{FrameLimits, Parts, binary, json, put_head};
 use crate::request_frame::{RequestFrame, sealed};
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
@@ -80,13 +79,13 @@ impl<const N: usize> RequestTemplate<N> {
 
 impl Rendered {
     fn new(request: &RemotingCommand, names: &[&'static str], flag: i32) -> Result<Self, FrameError> {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         let mut recorder = Recorder { encoding: request.encoding, names, flag, holes: Vec::new() };
         match request.encoding {
             HeaderEncoding::Json => json::encode(request, &mut recorder, &mut out)?,
             HeaderEncoding::Rocketmq => binary::encode(request, &mut recorder, &mut out)?,
         }
-        Ok(Self { constant: out.to_vec().into(), holes: recorder.holes.into() })
+        Ok(Self { constant: out.into(), holes: recorder.holes.into() })
     }
 
     fn write(
@@ -94,54 +93,35 @@ impl Rendered {
         values: &[FieldValue<'_>],
         encoding: HeaderEncoding,
         opaque: i32,
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
     ) -> Result<(), FrameError> {
-        let start = out.len();
-        match (self.most(values), encoding) {
-            (Some(most), HeaderEncoding::Json) => {
-                out.resize(start + most, 0);
-                let mut pen = Pen::new(&mut out[start..]);
-                self.write_json(values, opaque, &mut pen);
-                let end = start + pen.at();
-                out.truncate(end);
-                Ok(())
-            }
-            (None, HeaderEncoding::Json) => {
+        match encoding {
+            HeaderEncoding::Json => {
                 self.write_json(values, opaque, out);
                 Ok(())
             }
-            (_, HeaderEncoding::Rocketmq) => self.write_binary(values, opaque, out),
+            HeaderEncoding::Rocketmq => self.write_binary(values, opaque, out),
         }
     }
 
-    /// The most bytes that a JSON header with these values has, if that is not much.
-    fn most(&self, values: &[FieldValue<'_>]) -> Option<usize> {
-        let most = self.constant.len() + values.iter().map(FieldValue::most).sum::<usize>();
-        (most <= MUCH).then_some(most + LONGEST_NUMBER + SPARE)
-    }
-
-    #[inline]
-    fn write_json(&self, values: &[FieldValue<'_>], opaque: i32, out: &mut impl Write) {
-        let mut rest = &*self.constant;
+    fn write_json(&self, values: &[FieldValue<'_>], opaque: i32, out: &mut Vec<u8>) {
         let mut written = 0;
         for &(at, hole) in &self.holes {
-            let Some((piece, behind)) = rest.split_at_checked(at - written) else { return };
-            out.put(piece);
-            (rest, written) = (behind, at);
+            out.extend_from_slice(&self.constant[written..at]);
+            written = at;
             match hole {
-                Hole::Value(index) => match values.get(index) {
-                    Some(FieldValue::Number(number)) => out.decimal(*number),
-                    Some(FieldValue::Text(text)) => out.escaped(text),
-                    None => {}
+                Hole::Value(index) => match &values[index] {
+                    FieldValue::Number(number) => put_decimal(out, *number),
+                    FieldValue::Text(text) => json::writer::escaped(out, text),
                 },
-                Hole::Opaque => out.decimal(opaque.into()),
+                Hole::Opaque => put_decimal(out, opaque.into()),
                 Hole::Block => {}
             }
         }
-        out.put(rest);
+        out.extend_from_slice(&self.constant[written..]);
     }
 
-    fn write_binary(&self, values: &[FieldValue<'_>], opaque: i32, out: &mut BytesMut) -> Result<(), FrameError> {
+    fn write_binary(&self, values: &[FieldValue<'_>], opaque: i32, out: &mut Vec<u8>) -> Result<(), FrameError> {
         let mut written = 0;
         let mut block = out.len();
         for &(at, hole) in &self.holes {
@@ -149,7 +129,7 @@ impl Rendered {
             written = at;
             match hole {
                 Hole::Value(index) => match &values[index] {
-                    FieldValue::Number(number) => binary::put_bytes(out, Decimal::new(*number).as_bytes())?,
+                    FieldValue::Number(number) => binary::put_number(out, *number)?,
                     FieldValue::Text(text) => binary::put_text(out, text)?,
                 },
                 Hole::Opaque => out.put_i32(opaque),
@@ -161,12 +141,6 @@ impl Rendered {
     }
 }
 
-/// Headers that cannot become longer are written in one go.
-const MUCH: usize = 4096;
-
-/// A sign and ten digits.
-const LONGEST_NUMBER: usize = 11;
-
 /// Writes what does not differ, and notes where the rest would be.
 struct Recorder<'a> {
     encoding: HeaderEncoding,
@@ -176,18 +150,18 @@ struct Recorder<'a> {
 }
 
 impl Parts for Recorder<'_> {
-    fn flag(&mut self, out: &mut BytesMut) {
+    fn flag(&mut self, out: &mut Vec<u8>) {
         match self.encoding {
             HeaderEncoding::Json => json::writer::number(out, self.flag),
             HeaderEncoding::Rocketmq => out.put_i32(self.flag),
         }
     }
 
-    fn opaque(&mut self, out: &mut BytesMut) {
+    fn opaque(&mut self, out: &mut Vec<u8>) {
         self.holes.push((out.len(), Hole::Opaque));
     }
 
-    fn value(&mut self, name: &str, value: &str, out: &mut BytesMut) -> Result<(), FrameError> {
+    fn value(&mut self, name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FrameError> {
         // Of a name that is given twice the later value counts, as when both are set one after the other.
         let index = self.names.iter().rposition(|known| *known == name);
         match (index, self.encoding) {
@@ -203,7 +177,7 @@ impl Parts for Recorder<'_> {
         Ok(())
     }
 
-    fn block(&mut self, out: &mut BytesMut) {
+    fn block(&mut self, out: &mut Vec<u8>) {
         self.holes.push((out.len(), Hole::Block));
     }
 }
@@ -216,16 +190,6 @@ pub enum FieldValue<'a> {
     Number(i64),
     /// A text.
     Text(&'a str),
-}
-
-impl FieldValue<'_> {
-    /// The most bytes it takes in JSON: a number has twenty, an escape six.
-    fn most(&self) -> usize {
-        match self {
-            Self::Number(_) => 20,
-            Self::Text(text) => 6 * text.len(),
-        }
-    }
 }
 
 impl From<i32> for FieldValue<'_> {
@@ -283,7 +247,7 @@ impl<const N: usize> sealed::Encode for FilledRequest<'_, N> {
         &self,
         opaque: i32,
         oneway: bool,
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
         limits: &FrameLimits,
     ) -> Result<(), FrameError> {
         let RequestTemplate { request, awaited, oneway: marked, .. } = self.template;
@@ -303,11 +267,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn heads<const N: usize>(filled: &FilledRequest<'_, N>, opaque: i32, limits: &FrameLimits) -> [Vec<u8>; 2] {
-        let (mut fast, mut slow) = (BytesMut::from("before"), BytesMut::from("before"));
+        let (mut fast, mut slow) = (b"before".to_vec(), b"before".to_vec());
         let quick = filled.encode_head(opaque, false, &mut fast, limits);
         let full = encode_head(&filled.to_command(), opaque, &mut slow, limits);
         assert_eq!(quick, full);
-        [fast.to_vec(), slow.to_vec()]
+        [fast, slow]
     }
 
     fn value() -> impl Strategy<Value = Result<i64, String>> {
@@ -370,15 +334,15 @@ mod tests {
         limits: &FrameLimits,
     ) -> [Option<Vec<u8>>; 2] {
         let mut appended = [None, None];
-        let mut fast = BytesMut::from("before");
+        let mut fast = b"before".to_vec();
         if filled.encode_head(opaque, false, &mut fast, limits).is_ok() {
-            appended[0] = Some(fast.to_vec());
+            appended[0] = Some(fast);
         } else {
-            assert_eq!(fast, "before");
+            assert_eq!(fast, b"before");
         }
-        let mut slow = BytesMut::from("before");
+        let mut slow = b"before".to_vec();
         if encode_head(&filled.to_command(), opaque, &mut slow, limits).is_ok() {
-            appended[1] = Some(slow.to_vec());
+            appended[1] = Some(slow);
         }
         appended
     }
@@ -397,9 +361,10 @@ mod tests {
     fn a_oneway_request_has_its_bit_whoever_asks_for_it() {
         let template = RequestTemplate::new(RemotingCommand::request(RequestCode::SEND_MESSAGE_V2), ["e"]).unwrap();
         let body = Bytes::new();
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         template.fill([1.into()], &body).encode_head(1, true, &mut out, &FrameLimits::default()).unwrap();
-        let read = crate::codec::decode_frame(&mut out, &FrameLimits::default()).unwrap().unwrap();
+        let read =
+            crate::codec::decode_frame(&mut bytes::BytesMut::from(&out[..]), &FrameLimits::default()).unwrap().unwrap();
         assert!(read.is_oneway());
     }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 
 /// Bodies from this size on are not copied: below it a copy is cheaper than another slice in `writev`.
 const COPY_BELOW: usize = 4 * 1024;
@@ -17,7 +17,9 @@ pub(crate) const MAX_SLICES: usize = 64;
 #[derive(Default)]
 pub(crate) struct OutBuffer {
     segments: VecDeque<Bytes>,
-    tail: BytesMut,
+    tail: Vec<u8>,
+    /// Bytes at the front of the tail that are written already.
+    written: usize,
     len: usize,
 }
 
@@ -30,7 +32,7 @@ impl OutBuffer {
     pub(crate) fn push<E>(
         &mut self,
         body: &Bytes,
-        encode: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<usize, E> {
         let before = self.tail.len();
         if let Err(error) = encode(&mut self.tail) {
@@ -41,7 +43,7 @@ impl OutBuffer {
         if body.len() < COPY_BELOW {
             self.tail.extend_from_slice(body);
         } else {
-            self.segments.push_back(self.tail.split().freeze());
+            self.close_tail();
             self.segments.push_back(body.clone());
         }
         added += body.len();
@@ -51,7 +53,8 @@ impl OutBuffer {
 
     /// Fills `slices` with what comes first and returns how many it used.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
-        let pieces = self.segments.iter().map(|segment| &segment[..]).chain(std::iter::once(&self.tail[..]));
+        let pieces =
+            self.segments.iter().map(|segment| &segment[..]).chain(std::iter::once(&self.tail[self.written..]));
         let mut used = 0;
         for (slot, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
             *slot = IoSlice::new(piece);
@@ -71,13 +74,23 @@ impl OutBuffer {
             written -= first.len();
             self.segments.pop_front();
         }
-        self.tail.advance(written);
-        if self.tail.is_empty() {
+        self.written += written;
+        if self.written == self.tail.len() {
+            self.written = 0;
             if self.tail.capacity() > KEEP_AT_MOST {
-                self.tail = BytesMut::new();
+                self.tail = Vec::new();
             } else {
                 self.tail.clear();
             }
+        }
+    }
+
+    /// Makes a segment of the tail, so that something may come behind it that is not copied.
+    fn close_tail(&mut self) {
+        let mut segment = Bytes::from(std::mem::take(&mut self.tail));
+        segment.advance(std::mem::take(&mut self.written));
+        if !segment.is_empty() {
+            self.segments.push_back(segment);
         }
     }
 
@@ -87,9 +100,7 @@ impl OutBuffer {
             *self = first;
             return;
         }
-        if !first.tail.is_empty() {
-            first.segments.push_back(first.tail.split().freeze());
-        }
+        first.close_tail();
         for segment in first.segments.into_iter().rev() {
             self.segments.push_front(segment);
         }

@@ -31,10 +31,10 @@ fn refused(n: u32, encoding: HeaderEncoding) -> RemotingCommand {
 }
 
 fn frame(command: &RemotingCommand) -> BytesMut {
-    let mut wire = BytesMut::new();
+    let mut wire = Vec::new();
     encode_head(command, command.opaque(), &mut wire, &FrameLimits::default()).expect("a legal command");
-    wire.put_slice(command.body());
-    wire
+    wire.extend_from_slice(command.body());
+    BytesMut::from(&wire[..])
 }
 
 /// A frame around any header.

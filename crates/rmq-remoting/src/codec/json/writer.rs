@@ -1,37 +1,38 @@
 //! JSON numbers and strings, written without allocating.
 
-use bytes::{BufMut, BytesMut};
-
-use crate::codec::decimal::Decimal;
+use crate::codec::decimal::put_decimal;
 use crate::codec::plain_text::unescaped_run;
 
 /// Appends `value` in decimal.
-pub(crate) fn number(out: &mut BytesMut, value: i32) {
-    out.put_slice(Decimal::new(value.into()).as_bytes());
+pub(crate) fn number(out: &mut Vec<u8>, value: i32) {
+    put_decimal(out, value.into());
 }
 
 /// Appends `text` in quotes, with the escapes of fastjson 2.
-pub(crate) fn text(out: &mut BytesMut, text: &str) {
-    out.put_u8(b'"');
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
     escaped(out, text);
-    out.put_u8(b'"');
+    out.push(b'"');
 }
 
 /// Appends what stands between the quotes of `text`.
-pub(crate) fn escaped(out: &mut BytesMut, text: &str) {
+#[inline]
+pub(crate) fn escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let run = unescaped_run(rest);
-        out.put_slice(&rest[..run]);
+        out.extend_from_slice(&rest[..run]);
         let Some((&byte, behind)) = rest[run..].split_first() else { return };
         let (escape, length) = escape(byte);
-        out.put_slice(&escape[..length]);
+        // Eight bytes at once, and those that are too many taken back: cheaper than a length that is not known beforehand.
+        out.extend_from_slice(&escape);
+        out.truncate(out.len() - escape.len() + length);
         rest = behind;
     }
 }
 
 /// The escape of a byte that needs one, and its length.
-pub(crate) fn escape(byte: u8) -> ([u8; 8], usize) {
+fn escape(byte: u8) -> ([u8; 8], usize) {
     let short = match byte {
         b'"' | b'\\' => byte,
         b'\n' => b'n',
@@ -53,8 +54,8 @@ mod tests {
 
     #[test]
     fn only_quotes_backslashes_and_control_characters_are_escaped() {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         text(&mut out, "a\"b\\c/d\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}\u{2028}é🚀");
-        assert_eq!(out, "\"a\\\"b\\\\c/d\\b\\f\\n\\r\\t\\u0001\\u001f\u{7f}\u{2028}é🚀\"");
+        assert_eq!(String::from_utf8(out).unwrap(), "\"a\\\"b\\\\c/d\\b\\f\\n\\r\\t\\u0001\\u001f\u{7f}\u{2028}é🚀\"");
     }
 }
