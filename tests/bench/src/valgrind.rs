@@ -25,11 +25,11 @@ pub(crate) fn is_there() -> bool {
 pub(crate) fn count(contestant: &str, in_flight: usize) -> anyhow::Result<Counts> {
     let instructions =
         difference(contestant, in_flight, &["--tool=callgrind", "--callgrind-out-file=/dev/null"], |text| {
-            number_behind(text, "Collected : ")
+            number_behind(text, "Collected :")
         })?;
     let dhat = ["--tool=dhat", "--dhat-out-file=/dev/null"];
-    let allocations = difference(contestant, in_flight, &dhat, |text| number_behind(text, "bytes in "))?;
-    let allocated_bytes = difference(contestant, in_flight, &dhat, |text| number_behind(text, "Total: "))?;
+    let allocations = difference(contestant, in_flight, &dhat, |text| number_behind(text, "bytes in"))?;
+    let allocated_bytes = difference(contestant, in_flight, &dhat, |text| number_behind(text, "Total:"))?;
     Ok(Counts { instructions, allocations, allocated_bytes })
 }
 
@@ -56,7 +56,8 @@ fn difference(
 }
 
 fn number_behind(text: &str, name: &str) -> Option<u64> {
-    let rest = &text[text.find(name)? + name.len()..];
+    // Figures stand in a column, behind as many spaces as that takes.
+    let rest = text[text.find(name)? + name.len()..].trim_start_matches(' ');
     let end = rest.find(|character: char| !character.is_ascii_digit() && character != ',').unwrap_or(rest.len());
     rest[..end].replace(',', "").parse().ok()
 }
@@ -67,9 +68,13 @@ mod tests {
 
     #[test]
     fn what_valgrind_prints_is_read() {
-        assert_eq!(number_behind("==1== Collected : 123456\n", "Collected : "), Some(123_456));
-        let dhat = "==1== Total:     1,234,567 bytes in 8,901 blocks";
-        assert_eq!(number_behind(&dhat.replace("Total:     ", "Total: "), "Total: "), Some(1_234_567));
-        assert_eq!(number_behind(dhat, "bytes in "), Some(8_901));
+        // As valgrind 3.19 prints it, byte by byte.
+        let callgrind = "==7== Events    : Ir\n==7== Collected : 61321671\n==7== \n";
+        assert_eq!(number_behind(callgrind, "Collected :"), Some(61_321_671));
+        let dhat = "==20657== \n==20657== Total:     655,946 bytes in 51 blocks\n==20657== At t-gmax: 458,906 bytes in 26 blocks\n";
+        assert_eq!(number_behind(dhat, "Total:"), Some(655_946));
+        assert_eq!(number_behind(dhat, "bytes in"), Some(51));
+        assert_eq!(number_behind("Total: many bytes", "Total:"), None);
+        assert_eq!(number_behind("", "Total:"), None);
     }
 }
