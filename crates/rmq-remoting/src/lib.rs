@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "acl")]
+mod acl;
 mod answer;
 mod client;
 mod clock;
@@ -26,8 +28,12 @@ mod room;
 mod rpc_hook;
 mod server;
 mod stats;
+#[cfg(feature = "tls")]
+mod tls;
 mod version;
 
+#[cfg(feature = "acl")]
+pub use acl::{AclHook, Credentials, CredentialsError, CredentialsProvider, CredentialsSource, KeyFile};
 pub use answer::{Answer, AnswerFields, FieldText};
 pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
@@ -51,4 +57,9 @@ pub use request_frame::RequestFrame;
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;
+#[cfg(feature = "tls")]
+pub use tls::{
+    TlsAcceptor, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsProblem, TlsRoots, TlsServerConfig,
+    TlsServerMode,
+};
 pub use version::MqVersion;
