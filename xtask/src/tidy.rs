@@ -12,6 +12,7 @@ use crate::outcome::Outcome;
 mod crates;
 mod feature_table;
 mod links;
+mod log_lines;
 mod machine_names;
 mod rooms;
 
@@ -21,6 +22,7 @@ Looks at every file that git tracks or would track:
   - no path of somebody's machine and no package-registry host anywhere;
   - every published crate has README.md and CHANGELOG.md, Cargo.lock is tracked, golden and seed folders say their origin;
   - links between Markdown files lead somewhere;
+  - docs/operations.md explains every line that a library logs at INFO or above;
   - a row of the README's tables that says `yes` links the test that proves it, as [yes](path/to/file.rs#name_of_the_test).
 Long files are only pointed out.
 
@@ -54,6 +56,7 @@ pub(crate) fn check() -> anyhow::Result<Outcome> {
     findings.extend(machine_names::findings(&files));
     findings.extend(crates::findings(&files, &crate::workspace::Workspace::load()?));
     findings.extend(links::findings(&files));
+    findings.extend(log_lines::findings(&files));
     findings.extend(feature_table::findings(&files));
     if findings.is_empty() {
         return Ok(Outcome::note(format!("{} files", files.all.len())));
