@@ -171,7 +171,7 @@ impl ProducerBuilder {
     ///
     /// Done once per send. A body of 256 KiB and more is compressed on a thread of the runtime's pool for blocking work, unless the runtime
     /// has but one thread: there it is done in place. A body whose compressor fails or panics is sent as it is, and counted
-    /// ([`Producer::compression_failures`]).
+    /// ([`MetricsSnapshot::compression_failures`](crate::MetricsSnapshot::compression_failures)).
     #[doc(alias = "setCompressMsgBodyOverHowmuch")]
     #[doc(alias = "setCompressLevel")]
     #[doc(alias = "setCompressType")]

@@ -369,7 +369,12 @@ impl Sender {
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
-        self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+        MetricsSnapshot {
+            group: self.config.producer_group.as_str().into(),
+            client_id: Arc::clone(self.instance.client_id()),
+            compression_failures: self.compression_failures(),
+            ..self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+        }
     }
 
     pub(crate) fn in_flight(&self) -> usize {
