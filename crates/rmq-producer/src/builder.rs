@@ -21,6 +21,7 @@ use crate::latency_fault::LatencyFault;
 use crate::metrics::Metrics;
 use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
+use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
 
@@ -164,6 +165,12 @@ impl ProducerBuilder {
     #[doc(alias = "setSendLatencyFaultEnable")]
     pub fn latency_fault(mut self, fault: LatencyFault) -> Self {
         self.config.latency_fault = Some(fault);
+        self
+    }
+
+    /// Sets how a queue is chosen where neither the caller nor a sharding key does. Default: in turn.
+    pub fn queue_choice(mut self, choice: QueueChoice) -> Self {
+        self.config.queue_choice = choice;
         self
     }
 

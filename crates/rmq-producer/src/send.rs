@@ -109,7 +109,7 @@ impl Sender {
         }
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
-        let faults = Faults::new(config.latency_fault.as_ref());
+        let faults = Faults::new(&config);
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
