@@ -192,24 +192,31 @@ impl Sender {
                 }
                 Some(stored) => {
                     degraded = Some(stored);
-                    tries.spend(attempt)
+                    tries.spend(attempt) && self.budget.take()
                 }
                 None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
             };
             if !again || deadline.is_expired() {
                 break;
             }
-            if let Some((broker, reason)) = failed {
-                account.retried(&broker, reason);
-            }
             // A route that was refreshed meanwhile is the better one to choose from.
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
                 route = fresh;
             }
+            // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
+            if deadline.is_expired() {
+                break;
+            }
+            if let Some((broker, reason)) = failed {
+                account.retried(&broker, reason);
+            }
         }
         let attempts = tries.into_attempts();
         match degraded {
-            Some(stored) => Ok(prepared.stored(stored, attempts, started)),
+            Some(stored) => {
+                self.budget.refill();
+                Ok(prepared.stored(stored, attempts, started))
+            }
             None => Err(prepared.failed(Failure::Attempt, attempts, started)),
         }
     }
