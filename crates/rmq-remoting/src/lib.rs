@@ -26,6 +26,7 @@ mod room;
 mod rpc_hook;
 mod server;
 mod stats;
+mod tcp_connector;
 mod version;
 
 pub use answer::{Answer, AnswerFields, FieldText};
@@ -36,7 +37,7 @@ pub use codec::{FieldValue, FilledRequest, FrameCodec, FrameLimits, RequestTempl
 pub use command::{HeaderEncoding, RemotingCommand};
 pub use config::{ConfigError, RemotingConfig};
 pub use connection::Connection;
-pub use connector::{Acceptor, BoxFuture, Connector, Stream, TcpConnector, Transport};
+pub use connector::{Acceptor, BoxFuture, Connector, Stream, Transport};
 pub use deadline::Deadline;
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error::{Certainty, ConnectionEnd, RemotingError, RoomLimit};
@@ -51,4 +52,5 @@ pub use request_frame::RequestFrame;
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;
+pub use tcp_connector::TcpConnector;
 pub use version::MqVersion;
