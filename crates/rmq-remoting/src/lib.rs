@@ -28,6 +28,7 @@ mod room;
 mod rpc_hook;
 mod server;
 mod stats;
+mod tcp_connector;
 #[cfg(feature = "tls")]
 mod tls;
 mod version;
@@ -42,7 +43,7 @@ pub use codec::{FieldValue, FilledRequest, FrameCodec, FrameLimits, RequestTempl
 pub use command::{HeaderEncoding, RemotingCommand};
 pub use config::{ConfigError, RemotingConfig};
 pub use connection::Connection;
-pub use connector::{Acceptor, BoxFuture, Connector, Stream, TcpConnector, Transport};
+pub use connector::{Acceptor, BoxFuture, Connector, Stream, Transport};
 pub use deadline::Deadline;
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error::{Certainty, ConnectionEnd, RemotingError, RoomLimit};
@@ -57,6 +58,7 @@ pub use request_frame::RequestFrame;
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;
+pub use tcp_connector::TcpConnector;
 #[cfg(feature = "tls")]
 pub use tls::{
     TlsAcceptor, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsProblem, TlsRoots, TlsServerConfig,
