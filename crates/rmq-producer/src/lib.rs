@@ -31,7 +31,7 @@ pub use attempts::{Attempt, AttemptPhase};
 pub use builder::ProducerBuilder;
 pub use callback::CallbackExecutor;
 pub use compression::Compression;
-pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
+pub use config::{EnvironmentError, InvalidOption, ProducerConfig, SendHeaderVersion};
 pub use enqueue_request::{EnqueueFuture, EnqueueRequest};
 pub use error::{AttemptError, NoRoom, Outcome, SelectError, SendError, SendErrorKind, StartError};
 pub use hook::{
