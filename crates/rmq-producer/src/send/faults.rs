@@ -161,3 +161,6 @@ fn verdict(error: Option<&AttemptError>) -> Verdict {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

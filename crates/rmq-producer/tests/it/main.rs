@@ -21,6 +21,7 @@ mod oneway;
 mod queue_choice;
 mod redirect;
 mod retry;
+mod retry_table;
 mod routes;
 mod send;
 mod send_and_sync;
