@@ -1,5 +1,7 @@
 //! Every public async call, dropped at every poll: nothing is held, nothing is cut, later calls are unharmed.
 
+#![allow(clippy::future_not_send, reason = "a test runs on one thread")]
+
 use rmq_remoting::RemotingClient;
 
 use crate::fixture::{Peers, SECOND, client, request, settle, spawn, stop_after, to};
