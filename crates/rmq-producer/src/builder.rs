@@ -8,6 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::MessageLimits;
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
 use crate::callback::CallbackExecutor;
@@ -16,6 +20,8 @@ use crate::config::{ProducerConfig, SendHeaderVersion};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
+#[cfg(feature = "tls")]
+use crate::instance::NameServerList;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
 use crate::latency_fault::LatencyFault;
 use crate::metrics::Metrics;
@@ -258,6 +264,37 @@ impl ProducerBuilder {
         self
     }
 
+    /// Signs every request: values, a file, or a provider that is asked each time. Default: nothing is signed. The signature is the last step of
+    /// each attempt, after all hooks.
+    ///
+    /// ```
+    /// use rmq_producer::{Credentials, Producer};
+    ///
+    /// let builder = Producer::builder("orders").credentials(Credentials::new("orders-service", "12345678"));
+    /// ```
+    #[cfg(feature = "acl")]
+    #[doc(alias("AclClientRPCHook", "SessionCredentials", "WithCredentials"))]
+    pub fn credentials(mut self, source: impl Into<CredentialsSource>) -> Self {
+        self.config.credentials = Some(source.into());
+        self
+    }
+
+    /// Speaks TLS with name servers and brokers alike, on their usual ports. Default: plain text. Certificates must be for one of the name
+    /// servers' hosts, or for the [`server_name`](TlsConfig::server_name) of the settings.
+    ///
+    /// ```
+    /// use rmq_producer::{Producer, TlsConfig};
+    ///
+    /// let tls = TlsConfig::new().ca_file("/etc/rocketmq/ca.pem").server_name("rocketmq.example.com");
+    /// let builder = Producer::builder("orders").name_servers("10.0.0.1:9876").tls(tls);
+    /// ```
+    #[cfg(feature = "tls")]
+    #[doc(alias("setUseTLS", "useTLS", "tls.enable", "WithTls"))]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.config.tls = Some(config);
+        self
+    }
+
     /// Sets the transport's limits, connection times, clock and seed.
     #[doc(alias = "NettyClientConfig")]
     pub fn remoting(mut self, config: RemotingConfig) -> Self {
@@ -265,7 +302,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Sets where sockets come from: a proxy, memory, a simulator. Default: plain TCP.
+    /// Sets where sockets come from: a proxy, memory, a simulator. Default: TCP. TLS, if there is any, is spoken over these.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(Arc::new(connector));
         self
@@ -301,7 +338,13 @@ impl ProducerBuilder {
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
         let mut remoting = RemotingClient::builder().config(config.remoting.clone());
-        if let Some(connector) = self.connector {
+        let connector = self.connector;
+        #[cfg(feature = "tls")]
+        let connector = match &config.tls {
+            Some(tls) => Some(secured(tls, &name_servers, connector)?),
+            None => connector,
+        };
+        if let Some(connector) = connector {
             remoting = remoting.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
@@ -310,6 +353,12 @@ impl ProducerBuilder {
         }
         let metrics = Arc::new(Metrics::default());
         for hook in self.rpc_hooks {
+            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+        }
+        // The last one: what a later hook added would not be signed.
+        #[cfg(feature = "acl")]
+        if let Some(source) = &config.credentials {
+            let hook = Arc::new(rmq_remoting::AclHook::new(source)?);
             remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
         }
         let remoting = remoting.build()?;
@@ -333,6 +382,18 @@ impl ProducerBuilder {
         let instance = ClientInstance::start(instance, remoting).await?;
         Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
     }
+}
+
+/// Puts TLS around what dials. Names come from the configured list, never from a route.
+#[cfg(feature = "tls")]
+fn secured(
+    tls: &TlsConfig,
+    name_servers: &NameServerList,
+    connector: Option<Arc<dyn Connector>>,
+) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
+    let hosts = name_servers.endpoints().iter().map(rmq_remoting::Endpoint::host);
+    let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
+    Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }
 
 /// Settings that were read from elsewhere make a producer too.

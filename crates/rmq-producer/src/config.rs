@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use rmq_message::validate::{DEFAULT_PRODUCER_GROUP, MAX_GROUP_LENGTH, MAX_OLD_GROUP_LENGTH, validate_group_up_to};
 use rmq_message::{MessageLimits, NameError, validate_topic};
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{HeaderEncoding, RemotingConfig};
 
 use crate::compression::Compression;
@@ -74,6 +78,12 @@ pub struct ProducerConfig {
     pub unit_name: Option<String>,
     /// Whether messages go to the second port of each broker, two below the first. Default: no.
     pub vip_channel: bool,
+    /// As whom requests are signed. Default: none, i.e. they are not.
+    #[cfg(feature = "acl")]
+    pub credentials: Option<CredentialsSource>,
+    /// How TLS is spoken, with name servers and brokers alike. Default: not at all.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsConfig>,
     /// Settings of the transport: limits, connections, clock, seed.
     pub remoting: RemotingConfig,
 }
@@ -119,6 +129,10 @@ impl ProducerConfig {
             unit_mode: false,
             unit_name: None,
             vip_channel: false,
+            #[cfg(feature = "acl")]
+            credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             remoting: RemotingConfig::default(),
         }
     }

@@ -57,3 +57,7 @@ pub use rmq_fault::{PenaltyTable, UpdateRule};
 pub use rmq_message::{Message, MessageLimits, MessageQueue};
 pub use rmq_remoting::ResponseCode;
 pub use rmq_remoting::{Connector, HeaderEncoding, RemotingConfig};
+#[cfg(feature = "acl")]
+pub use rmq_remoting::{Credentials, CredentialsError, CredentialsProvider, CredentialsSource};
+#[cfg(feature = "tls")]
+pub use rmq_remoting::{TlsConfig, TlsConfigError, TlsError, TlsProblem, TlsRoots};

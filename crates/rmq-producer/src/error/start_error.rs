@@ -24,6 +24,14 @@ pub enum StartError {
     /// An option of the transport makes no sense.
     #[error("an option of the transport is not valid")]
     Remoting(#[from] ConfigError),
+    /// There are no usable credentials.
+    #[cfg(feature = "acl")]
+    #[error("requests cannot be signed")]
+    Credentials(#[from] rmq_remoting::CredentialsError),
+    /// TLS cannot be spoken with these settings.
+    #[cfg(feature = "tls")]
+    #[error("the settings of TLS cannot be used")]
+    Tls(#[from] rmq_remoting::TlsConfigError),
     /// No name server answered.
     #[error(
         "no name server answered; check the addresses, that a name server runs there (its usual port is 9876) and that it can be reached from here"

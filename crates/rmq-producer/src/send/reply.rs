@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rmq_remoting::{Endpoint, RemotingCommand, ResponseCode};
 
 use super::select::Target;
-use crate::error::{AttemptError, Outcome};
+use crate::error::{ACL_REMARK, AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
 
@@ -70,15 +70,6 @@ pub(super) fn classify(code: ResponseCode, remark: &str) -> Outcome {
     }
 }
 
-/// Tells whether the broker refused who is asking: no other try, here or elsewhere, will end better.
-pub(super) fn is_authentication_refused(code: ResponseCode, remark: &str) -> bool {
-    match code {
-        ResponseCode::SYSTEM_ERROR => remark.starts_with(ACL_REMARK),
-        ResponseCode::NO_PERMISSION => AUTHENTICATION_REMARKS.iter().any(|part| remark.contains(part)),
-        _ => false,
-    }
-}
-
 /// SYSTEM_ERROR covers refusals, a full page cache, and stores that failed half-way; only the remark tells them apart.
 fn by_remark(remark: &str) -> Outcome {
     if BUSY_REMARKS.iter().any(|start| remark.starts_with(start)) {
@@ -100,13 +91,6 @@ const BUSY_REMARKS: &[&str] = &[
     "timer message is under flow control", // 5.x (SendMessageProcessor#handlePutMessageResult)
     "broker unable to service, until ",    // its start time is not reached (SendMessageProcessor#preSend)
 ];
-
-/// 4.9 (`PlainPermissionManager`), under SYSTEM_ERROR.
-const ACL_REMARK: &str = "org.apache.rocketmq.acl.common.AclException";
-
-/// 5.3 and later, under NO_PERMISSION (module `auth`).
-const AUTHENTICATION_REMARKS: &[&str] =
-    &["check signature failed", "username cannot be null", " is not found", "has no permission to access"];
 
 /// Remarks of a broker that refused before it stored.
 const REFUSAL_REMARKS: &[&str] = &[

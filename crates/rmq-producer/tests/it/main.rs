@@ -1,5 +1,7 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
+#[cfg(feature = "acl")]
+mod acl;
 mod any_compressed;
 mod bounds;
 mod callback;
@@ -30,6 +32,8 @@ mod shutdown;
 mod start;
 mod status;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod unit_and_retry_headers;
 mod vip;
 mod world;
