@@ -18,6 +18,7 @@ pub use latency::LatencyBuckets;
 pub use snapshot::{BrokerMetrics, MetricsSnapshot};
 
 use crate::error::Outcome;
+use crate::instance::ServerRequestMetrics;
 
 /// The counters of one producer.
 #[derive(Default)]
@@ -120,6 +121,7 @@ impl Metrics {
             abandoned: self.abandoned.get(),
             callback_panics,
             hook_panics: self.hook_panics.load(Ordering::Relaxed),
+            server_requests: ServerRequestMetrics::default(),
             brokers,
         };
         snapshot.accepted = self.accepted.get();

@@ -73,7 +73,7 @@ async fn a_silent_broker_delays_nobody() {
     cluster.broker("broker-b").on(BEAT, Fault::reply(ResponseCode::SYSTEM_ERROR).times(1));
     producer.send(hello()).await.unwrap();
     tokio::time::sleep(seconds(95)).await;
-    assert_eq!(cluster.broker("broker-a").request_count(BEAT), 4);
+    assert_eq!(cluster.broker("broker-a").request_count(BEAT), 1 + 3 * 2, "each of the later ones again on a new line");
     assert_eq!(cluster.broker("broker-b").request_count(BEAT), 4);
     assert_eq!(cluster.broker("broker-b").clients().len(), 1);
     producer.send(hello()).await.unwrap();
