@@ -30,10 +30,19 @@ struct Table {
 
 struct Seat {
     number: u64,
-    is_leaving: bool,
+    stay: Stay,
     producer: Arc<dyn ServedProducer>,
     /// Cancelled once the seat is free.
     free: CancellationToken,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    Open,
+    /// It takes no more sends, and finishes those it has.
+    Ending,
+    /// It takes leave.
+    Leaving,
 }
 
 /// What becomes of somebody who asks for a seat.
@@ -42,7 +51,7 @@ pub(super) enum Admission {
     Seated(u64),
     /// A producer of the same group is there.
     Taken,
-    /// One of the same group is leaving: ask again when this is cancelled.
+    /// One of the same group is at its end: ask again when this is cancelled.
     NotYet(CancellationToken),
     /// The instance is at its end.
     Closed,
@@ -82,17 +91,25 @@ impl Groups {
             return Admission::Closed;
         }
         match table.seats.get(group) {
-            Some(seat) if seat.is_leaving => return Admission::NotYet(seat.free.clone()),
+            Some(seat) if seat.stay != Stay::Open => return Admission::NotYet(seat.free.clone()),
             Some(_) => return Admission::Taken,
             None => {}
         }
         table.joins += 1;
         let number = table.joins;
-        let seat = Seat { number, is_leaving: false, producer, free: CancellationToken::new() };
+        let seat = Seat { number, stay: Stay::Open, producer, free: CancellationToken::new() };
         table.seats.insert(Arc::clone(group), seat);
         drop(table);
         self.joined.notify_one();
         Admission::Seated(number)
+    }
+
+    /// Lets those who want a seat of this group wait for it from now on.
+    pub(super) fn begin_end(&self, group: &str, number: u64) {
+        let mut table = self.table.lock();
+        if let Some(seat) = table.seats.get_mut(group).filter(|seat| seat.number == number && seat.stay == Stay::Open) {
+            seat.stay = Stay::Ending;
+        }
     }
 
     /// Announces a group no longer. The seat stays reserved.
@@ -101,7 +118,7 @@ impl Groups {
         let seat = table.seats.get_mut(group).filter(|seat| seat.number == number);
         let was_seated = seat.is_some();
         if let Some(seat) = seat {
-            seat.is_leaving = true;
+            seat.stay = Stay::Leaving;
         }
         table.close_if_deserted();
         BegunLeave { was_seated, is_deserted: table.closed }
@@ -123,12 +140,12 @@ impl Groups {
 
     pub(super) fn announced(&self) -> Announced {
         let table = self.table.lock();
-        let groups = table.seats.iter().filter(|(_, seat)| !seat.is_leaving).map(|(group, _)| Arc::clone(group));
+        let groups = table.seats.iter().filter(|(_, seat)| seat.is_announced()).map(|(group, _)| Arc::clone(group));
         Announced { groups: groups.collect(), joins: table.joins }
     }
 
     pub(super) fn is_announced(&self, group: &str) -> bool {
-        self.table.lock().seats.get(group).is_some_and(|seat| !seat.is_leaving)
+        self.table.lock().seats.get(group).is_some_and(|seat| seat.is_announced())
     }
 
     /// Tells whether nobody may come any more.
@@ -156,9 +173,15 @@ impl Groups {
     }
 }
 
+impl Seat {
+    fn is_announced(&self) -> bool {
+        self.stay != Stay::Leaving
+    }
+}
+
 impl Table {
     fn close_if_deserted(&mut self) {
-        self.closed |= self.seats.values().all(|seat| seat.is_leaving);
+        self.closed |= self.seats.values().all(|seat| !seat.is_announced());
     }
 }
 
@@ -210,6 +233,16 @@ mod tests {
         assert_eq!(groups.begin_leave("a", a), BegunLeave { was_seated: false, is_deserted: false });
         assert_eq!(names(&groups), "a b");
         assert_ne!(a, again);
+    }
+
+    #[test]
+    fn who_ends_is_announced_still_and_others_of_the_group_wait() {
+        let groups = Groups::default();
+        let a = seated(&groups, "a");
+        groups.begin_end("a", a);
+        assert_eq!(names(&groups), "a");
+        assert!(matches!(admit(&groups, "a"), Admission::NotYet(_)));
+        seated(&groups, "b");
     }
 
     #[test]

@@ -317,6 +317,11 @@ impl Member {
         }
     }
 
+    /// Lets whoever wants to start with the same group and client id wait for this one's end.
+    pub(crate) fn begin_end(&self) {
+        self.instance.groups.begin_end(&self.group, self.seat);
+    }
+
     /// Ends its tasks, takes leave of the brokers until `deadline`, cuts off what it still sends. The last one of the instance closes the
     /// sockets. May be called again.
     pub(crate) async fn leave(&self, deadline: Deadline) -> (usize, usize) {

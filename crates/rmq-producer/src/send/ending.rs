@@ -15,6 +15,7 @@ use crate::metrics::MetricsSnapshot;
 impl Sender {
     pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.gate.close();
+        self.instance.begin_end();
         let deadline = Deadline::after(grace);
         let report = self.report.get_or_init(|| async {
             let started = Instant::now();
