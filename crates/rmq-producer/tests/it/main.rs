@@ -33,4 +33,5 @@ mod status;
 mod time;
 mod unit_and_retry_headers;
 mod vip;
+mod warm_up;
 mod world;
