@@ -15,6 +15,7 @@ use crate::in_flight_limits::InFlightLimits;
 use crate::instance::NameServerList;
 use crate::latency_fault::LatencyFault;
 use crate::namespace::Namespace;
+use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
@@ -62,6 +63,8 @@ pub struct ProducerConfig {
     pub retries: RetryPolicy,
     /// How many sends, and bytes of them, are held at once. Default: 8,192 sends, 64 MiB.
     pub back_pressure: InFlightLimits,
+    /// How a queue is chosen where the caller leaves it open. Default: in turn.
+    pub queue_choice: QueueChoice,
     /// Whether brokers that answer slowly are avoided for a while. Default: no.
     pub latency_fault: Option<LatencyFault>,
     /// Which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
@@ -116,6 +119,7 @@ impl ProducerConfig {
             route_refresh_interval: Duration::from_secs(30),
             retries: RetryPolicy::default(),
             back_pressure: InFlightLimits::default(),
+            queue_choice: QueueChoice::default(),
             latency_fault: None,
             compression: Compression::default(),
             namespace: None,

@@ -110,7 +110,7 @@ impl Sender {
         }
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
-        let faults = Faults::new(config.latency_fault.as_ref());
+        let faults = Faults::new(&config);
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
@@ -193,24 +193,31 @@ impl Sender {
                 }
                 Some(stored) => {
                     degraded = Some(stored);
-                    tries.spend(attempt)
+                    tries.spend(attempt) && self.budget.take()
                 }
                 None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
             };
             if !again || deadline.is_expired() {
                 break;
             }
-            if let Some((broker, reason)) = failed {
-                account.retried(&broker, reason);
-            }
             // A route that was refreshed meanwhile is the better one to choose from.
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
                 route = fresh;
             }
+            // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
+            if deadline.is_expired() {
+                break;
+            }
+            if let Some((broker, reason)) = failed {
+                account.retried(&broker, reason);
+            }
         }
         let attempts = tries.into_attempts();
         match degraded {
-            Some(stored) => Ok(prepared.stored(stored, attempts, started)),
+            Some(stored) => {
+                self.budget.refill();
+                Ok(prepared.stored(stored, attempts, started))
+            }
             None => Err(prepared.failed(Failure::Attempt, attempts, started)),
         }
     }
@@ -350,10 +357,15 @@ impl Sender {
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
-        let mut snapshot = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
-        snapshot.hook_panics += self.instance.hook_panics();
-        snapshot.server_requests = self.instance.server_requests();
-        snapshot
+        let counted = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
+        MetricsSnapshot {
+            group: self.config.producer_group.as_str().into(),
+            client_id: Arc::clone(self.instance.client_id()),
+            compression_failures: self.compression_failures(),
+            hook_panics: counted.hook_panics + self.instance.hook_panics(),
+            server_requests: self.instance.server_requests(),
+            ..counted
+        }
     }
 
     pub(crate) fn in_flight(&self) -> usize {

@@ -16,11 +16,11 @@ use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::clock::{Random, WallClock};
-use crate::code::RequestCode;
+use crate::code::{RequestCode, ResponseCode};
 use crate::command::RemotingCommand;
 use crate::config::{ConfigError, RemotingConfig};
 use crate::connection::{Call, Connection, Settings};
-use crate::connector::{BoxFuture, Connector, TcpConnector};
+use crate::connector::{BoxFuture, Connector};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
@@ -32,6 +32,7 @@ use crate::request_frame::RequestFrame;
 use crate::room::{Permit, Room};
 use crate::rpc_hook::RpcHook;
 use crate::stats::RemotingStats;
+use crate::tcp_connector::TcpConnector;
 
 /// Sends requests to name servers, brokers, or any peer that speaks the protocol. Cheap to clone; clones share everything.
 ///
@@ -80,6 +81,9 @@ impl RemotingClient {
     }
 
     /// Sends a request and returns its answer, whatever its code (see [`RemotingCommand::is_success`]).
+    ///
+    /// A server that answers GO_AWAY (5.2+) gets the request once more over a new connection, within the same deadline; it says so only of
+    /// requests that it did not execute. New requests go over that connection too, while those on the old one finish.
     ///
     /// # Errors
     ///
@@ -321,11 +325,19 @@ impl RemotingClient {
     ) -> impl Future<Output = Result<Answer, RemotingError>> + 'a {
         // Written by hand, because the usual case is worth it: one poll to submit, one to collect.
         let mut started: Option<Call> = None;
+        let mut moved = false;
         let mut starting: Option<BoxFuture<'a, Result<Call, RemotingError>>> = None;
         poll_fn(move |cx| {
             loop {
                 if let Some(call) = &mut started {
-                    return Pin::new(call).poll(cx).map_err(|error| self.inner.settings.closed_or(error));
+                    let outcome = ready!(Pin::new(call).poll(cx));
+                    if is_go_away(&outcome) && !std::mem::replace(&mut moved, true) && self.inner.pool.leave(to) {
+                        self.inner.settings.counters.calls_moved.add(1);
+                        started = None;
+                        starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
+                        continue;
+                    }
+                    return Poll::Ready(outcome.map_err(|error| self.inner.settings.closed_or(error)));
                 }
                 let outcome = match &mut starting {
                     Some(starting) => ready!(starting.as_mut().poll(cx)),
@@ -467,6 +479,11 @@ fn is_stale(error: &RemotingError) -> bool {
             ..
         }
     )
+}
+
+/// The server is about to go and did not execute the request: it may be sent once more, over a new connection.
+fn is_go_away(outcome: &Result<Answer, RemotingError>) -> bool {
+    outcome.as_ref().is_ok_and(|answer| answer.response_code() == ResponseCode::GO_AWAY)
 }
 
 /// What a header is taken to weigh in the byte limits.

@@ -105,6 +105,8 @@ pub(crate) struct Shared {
     peer: Arc<str>,
     settings: Arc<Settings>,
     life: AtomicU8,
+    /// The peer asked its clients to leave.
+    going_away: AtomicBool,
     state: Mutex<State>,
     /// Bytes that came so far; written by the connection's task alone.
     bytes_read: AtomicU64,
@@ -166,6 +168,7 @@ impl Connection {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             peer,
             life: AtomicU8::new(OPEN),
+            going_away: AtomicBool::new(false),
             state: Mutex::new(State {
                 out: OutBuffer::default(),
                 spare: OutBuffer::default(),
@@ -235,6 +238,11 @@ impl Connection {
     /// Ends it at once; every call on it ends with [`RemotingError::ConnectionLost`].
     pub fn close(&self) {
         self.shared.end(ConnectionEnd::Closed);
+    }
+
+    /// Tells whether it was given up because the peer asked its clients to leave (GO_AWAY).
+    pub(crate) fn is_going_away(&self) -> bool {
+        self.shared.going_away.load(Ordering::Acquire)
     }
 
     /// Takes no new requests and ends when the last one on it is done.
@@ -386,6 +394,12 @@ impl Shared {
                 driver.wake();
             }
         }
+    }
+
+    /// The peer answered GO_AWAY: what is on the connection may finish, nothing new goes there.
+    fn go_away(&self) {
+        self.going_away.store(true, Ordering::Release);
+        self.retire();
     }
 
     fn end_cause(&self) -> ConnectionEnd {

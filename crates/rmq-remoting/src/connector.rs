@@ -1,6 +1,6 @@
 //! Where sockets come from: TCP by default; TLS, a proxy, memory or a simulator plug in here.
 //!
-//! Nothing else in this crate opens or accepts a connection.
+//! Nothing else in this crate but `tcp_connector` opens or accepts a connection.
 
 use std::future::Future;
 use std::io;
@@ -69,29 +69,6 @@ impl<T: Connector + ?Sized> Connector for std::sync::Arc<T> {
 
     fn identity(&self) -> usize {
         (**self).identity()
-    }
-}
-
-/// Plain TCP with `TCP_NODELAY`. A host name is resolved at each dial and all of its addresses are tried in turn.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TcpConnector;
-
-impl Connector for TcpConnector {
-    fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<Stream>> {
-        let to = to.clone();
-        Box::pin(async move {
-            let mut last = None;
-            for address in tokio::net::lookup_host((to.host(), to.port())).await? {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => {
-                        stream.set_nodelay(true)?;
-                        return Ok(Stream::Tcp(stream));
-                    }
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
-        })
     }
 }
 
