@@ -67,3 +67,41 @@ impl Registry {
         self.instances.lock().keys().filter(|key| key.client_id.starts_with(client_id)).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rmq_testkit::TestCluster;
+
+    use super::*;
+    use crate::{Message, Producer};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_lives_leave_no_row_no_task_and_no_connection() {
+        let alive = || runtime::Handle::current().metrics().num_alive_tasks();
+        let cluster = TestCluster::builder().memory().topic("orders", 4).start().await.expect("in memory");
+        let before = alive();
+        let rows = || Registry::of_process().rows("10.1.2.3@");
+        for cycle in 0..1_000 {
+            let producer = |group| {
+                let builder = Producer::builder(group).name_servers(cluster.name_servers());
+                let builder = builder.connector(cluster.connector()).client_ip([10, 1, 2, 3].into());
+                builder.instance_name(if cycle % 3 == 0 { "even" } else { "odd" }).start()
+            };
+            let (one, other) = (producer("one").await.expect("starts"), producer("other").await.expect("joins"));
+            one.send(Message::new("orders", "hello")).await.expect("stored");
+            assert_eq!(rows(), 1);
+            if cycle % 4 == 0 {
+                drop((one, other));
+            } else {
+                one.shutdown(Duration::from_secs(1)).await;
+                other.shutdown(Duration::from_secs(1)).await;
+            }
+            assert_eq!(rows(), 0);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(alive(), before);
+        assert!(cluster.broker("broker-a").lines().is_empty() && cluster.name_server().lines().is_empty());
+    }
+}

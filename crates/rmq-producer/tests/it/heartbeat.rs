@@ -169,8 +169,8 @@ async fn a_refusal_is_not_repeated_before_the_next_beat() {
 fn fingerprints(cluster: &rmq_testkit::TestCluster, broker: &str) -> Vec<(i64, bool)> {
     let beats = cluster.broker(broker).requests(BEAT);
     let read = beats.iter().map(|beat| {
-        let body: serde_json::Value = serde_json::from_slice(beat.body()).unwrap();
-        (body["heartbeatFingerprint"].as_i64().unwrap(), body["withoutSub"].as_bool().unwrap())
+        let body: serde_json::Value = serde_json::from_slice(beat.body()).expect("JSON");
+        (body["heartbeatFingerprint"].as_i64().expect("a number"), body["withoutSub"].as_bool().expect("a flag"))
     });
     read.collect()
 }

@@ -7,7 +7,7 @@ use crate::world::*;
 
 async fn known_producer(cluster: &TestCluster) -> Producer {
     let producer = producer(cluster).await;
-    producer.send(hello()).await.unwrap();
+    producer.send(hello()).await.expect("it is stored");
     settle().await;
     producer
 }
@@ -90,7 +90,7 @@ async fn a_flood_is_bounded_and_counted_and_holds_up_no_answer() {
     // All of them in one piece, so that none is done before the last is read.
     let mut flood = Vec::new();
     for _ in 0..5_000 {
-        flood.extend(frame(oneway(RequestCode::NOTIFY_CONSUMER_IDS_CHANGED)));
+        flood.extend(frame(&oneway(RequestCode::NOTIFY_CONSUMER_IDS_CHANGED)));
     }
     broker.lines()[0].inject(&flood).await.unwrap();
     let begun = tokio::time::Instant::now();
@@ -104,13 +104,13 @@ async fn a_flood_is_bounded_and_counted_and_holds_up_no_answer() {
 }
 
 /// The bytes of a request with a short header.
-fn frame(request: RemotingCommand) -> Vec<u8> {
+fn frame(request: &RemotingCommand) -> Vec<u8> {
     let flag = if request.is_oneway() { 2 } else { 0 };
     let header = format!(
         r#"{{"code":{},"flag":{flag},"language":"JAVA","opaque":1,"serializeTypeCurrentRPC":"JSON","version":500}}"#,
         request.code()
     );
-    let length = u32::try_from(header.len()).unwrap();
+    let length = u32::try_from(header.len()).expect("it is short");
     let mut bytes = (length + 4).to_be_bytes().to_vec();
     bytes.extend(length.to_be_bytes());
     bytes.extend(header.as_bytes());

@@ -106,8 +106,8 @@ async fn dropped_at_every_poll(shared: bool) {
         let sibling = match shared {
             false => None,
             true => {
-                let sibling = named("sibling").instance_name("shared").start().await.unwrap();
-                sibling.send(hello()).await.unwrap();
+                let sibling = named("sibling").instance_name("shared").start().await.expect("the cluster answers");
+                sibling.send(hello()).await.expect("the cluster answers");
                 settle().await;
                 Some(sibling)
             }

@@ -9,9 +9,12 @@ use parking_lot::Mutex;
 use rmq_remoting::Endpoint;
 use tokio::sync::Notify;
 
+type Owed = (Arc<str>, Arc<str>);
+
 #[derive(Default)]
 pub(super) struct Farewells {
-    owed: Mutex<BTreeMap<(Arc<str>, Arc<str>), Endpoint>>,
+    /// By address and group.
+    owed: Mutex<BTreeMap<Owed, Endpoint>>,
     called: Notify,
 }
 

@@ -76,10 +76,10 @@ impl ServedProducer for Listener {
     }
 }
 
-fn served(producers: &[(&str, Arc<dyn ServedProducer>)]) -> ServerRequests {
+fn served<P: ServedProducer>(producers: &[(&str, &Arc<P>)]) -> ServerRequests {
     let groups = Arc::new(Groups::default());
     for (group, producer) in producers {
-        assert!(matches!(groups.admit(&(*group).into(), Arc::clone(producer)), Admission::Seated(_)));
+        assert!(matches!(groups.admit(&(*group).into(), Arc::<P>::clone(producer)), Admission::Seated(_)));
     }
     ServerRequests { groups, counters: Arc::default() }
 }
@@ -91,7 +91,7 @@ fn counted(requests: &ServerRequests) -> ServerRequestMetrics {
 #[test]
 fn a_check_goes_to_the_producer_of_the_message_s_group() {
     let (asked, other) = (Arc::new(Listener::default()), Arc::new(Listener::default()));
-    let requests = served(&[("other", other.clone()), ("pg", asked.clone())]);
+    let requests = served(&[("other", &other), ("pg", &asked)]);
     assert!(requests.answer("10.0.0.1:10911", &check(half_message())).is_none(), "the answer is a request of its own");
     assert_eq!(*asked.checks.lock(), [("10.0.0.1:10911".to_owned(), 8, "orders".to_owned())]);
     assert!(other.checks.lock().is_empty());
@@ -100,9 +100,9 @@ fn a_check_goes_to_the_producer_of_the_message_s_group() {
 
 #[test]
 fn a_check_that_nobody_answers_is_counted_and_ignored() {
-    let requests = served(&[("pg", Arc::new(WithoutListeners::new("pg")))]);
+    let requests = served(&[("pg", &Arc::new(WithoutListeners::new("pg")))]);
     assert!(requests.answer("b:1", &check(half_message())).is_none());
-    let requests_of_others = served(&[("other", Arc::new(Listener::default()))]);
+    let requests_of_others = served(&[("other", &Arc::new(Listener::default()))]);
     assert!(requests_of_others.answer("b:1", &check(half_message())).is_none());
     for requests in [requests, requests_of_others] {
         assert_eq!((counted(&requests).checks, counted(&requests).checks_ignored), (0, 1));
@@ -112,7 +112,7 @@ fn a_check_that_nobody_answers_is_counted_and_ignored() {
 #[test]
 fn a_check_that_cannot_be_read_harms_nobody() {
     let listener = Arc::new(Listener::default());
-    let requests = served(&[("pg", listener.clone())]);
+    let requests = served(&[("pg", &listener)]);
     let mut without_header = check(half_message());
     without_header.ext_fields_mut().remove("commitLogOffset");
     let cut = half_message()[..100].to_vec();
@@ -127,7 +127,7 @@ fn a_check_that_cannot_be_read_harms_nobody() {
 fn a_reply_goes_to_whoever_waits_for_it() {
     let producers: Vec<_> =
         ["1", "2"].map(|waits_for| Arc::new(Listener { waits_for, ..Listener::default() })).to_vec();
-    let requests = served(&[("a", producers[0].clone()), ("b", producers[1].clone())]);
+    let requests = served(&[("a", &producers[0]), ("b", &producers[1])]);
     let code = |request: &RemotingCommand| requests.answer("b:1", request).map(|answer| answer.response_code());
     assert_eq!(code(&push("2")), Some(ResponseCode::SUCCESS));
     assert_eq!(producers[1].replies.lock()[0].0, b"yes");
