@@ -22,9 +22,8 @@ use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
 #[cfg(feature = "tls")]
 use crate::instance::NameServerList;
-use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
+use crate::instance::{InstanceConfig, IntoNameServers, Member, MemberConfig, Terms, WithoutListeners};
 use crate::latency_fault::LatencyFault;
-use crate::metrics::Metrics;
 use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::queue_choice::QueueChoice;
@@ -74,7 +73,12 @@ impl ProducerBuilder {
         self
     }
 
-    /// Names this client among others on the same host. Default: a name that nobody else has.
+    /// Names this client among others on the same host. Default: a name that nobody else has, for which `DEFAULT` stands too.
+    ///
+    /// Producers of one name, on one runtime, are one client to the brokers: they share connections, routes and heartbeats, and each has
+    /// a group of its own. All that concerns the client they have to agree on, or the start says which option differs: name servers,
+    /// namespace in headers, connector, hooks on the wire (clone a builder to use the same ones), transport, intervals. The last one to
+    /// end takes the rest along.
     #[doc(alias = "setInstanceName")]
     pub fn instance_name(mut self, name: impl Into<String>) -> Self {
         self.config.instance_name = Some(name.into());
@@ -133,6 +137,26 @@ impl ProducerBuilder {
     /// Chooses whether the start fails when no name server answers. Default: true.
     pub fn check_name_servers(mut self, check: bool) -> Self {
         self.config.check_name_servers = check;
+        self
+    }
+
+    /// Names topics whose routes are looked up, and whose brokers are connected, before the start is over, so that no send has to wait for
+    /// that. Default: none.
+    ///
+    /// A topic without a queue to write to fails the start; one that brokers would create has those of its template. So does a topic none
+    /// of whose brokers can be connected; one of them is enough. Each look-up and each connection may take
+    /// [`api_timeout`](Self::api_timeout).
+    #[doc(alias = "topics")]
+    pub fn warm_up<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        self.config.warm_up = topics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Chooses whether heartbeats carry a fingerprint, which stands for their content where a broker (5.1.3 and later) has heard it
+    /// before. For clients without consumers it saves next to nothing. Default: false.
+    #[doc(alias("setUseHeartbeatV2", "useHeartbeatV2"))]
+    pub fn heartbeat_v2(mut self, on: bool) -> Self {
+        self.config.heartbeat_v2 = on;
         self
     }
 
@@ -314,10 +338,15 @@ impl ProducerBuilder {
         &self.config
     }
 
-    /// Checks the options and the name servers, and starts the producer. Must be awaited inside a tokio runtime.
+    /// Checks the options and the name servers, makes the topics of [`warm_up`](Self::warm_up) ready, and starts the producer. Must be
+    /// awaited inside a tokio runtime.
+    ///
+    /// A producer with an [`instance_name`](Self::instance_name) may find one of the same client id, or group, that is about to end, and
+    /// waits for that up to [`api_timeout`](Self::api_timeout).
     ///
     /// # Errors
-    /// An option makes no sense, or no name server answered within [`api_timeout`](Self::api_timeout). Nothing is left behind then.
+    /// An option makes no sense, or not beside those of a producer of the same client id; no name server answered within
+    /// [`api_timeout`](Self::api_timeout); a topic cannot be made ready. Nothing is left behind then.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
@@ -337,7 +366,16 @@ impl ProducerBuilder {
         let name_servers = config.validate()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
-        let mut remoting = RemotingClient::builder().config(config.remoting.clone());
+        let mut transport = RemotingClient::builder().config(config.remoting.clone());
+        let terms = Terms::default()
+            .text("remoting", &config.remoting)
+            .text("namespace_v2", &config.namespace_v2)
+            .identity("connector", self.connector.iter().map(|connector| connector.identity()))
+            .identity("rpc_hook", self.rpc_hooks.iter().map(|hook| Arc::as_ptr(hook).addr()));
+        #[cfg(feature = "acl")]
+        let terms = terms.equal("credentials", config.credentials.clone());
+        #[cfg(feature = "tls")]
+        let terms = terms.equal("tls", config.tls.clone());
         let connector = self.connector;
         #[cfg(feature = "tls")]
         let connector = match &config.tls {
@@ -345,42 +383,51 @@ impl ProducerBuilder {
             None => connector,
         };
         if let Some(connector) = connector {
-            remoting = remoting.connector(connector);
+            transport = transport.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
-            remoting = remoting.hook(header);
+            transport = transport.hook(header);
         }
-        let metrics = Arc::new(Metrics::default());
+        let hook_panics = Arc::default();
         for hook in self.rpc_hooks {
-            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
         // The last one: what a later hook added would not be signed.
         #[cfg(feature = "acl")]
         if let Some(source) = &config.credentials {
             let hook = Arc::new(rmq_remoting::AclHook::new(source)?);
-            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
-        let remoting = remoting.build()?;
-        let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
+        let names = config.name_prefix();
+        let producer_group: Arc<str> = names.wrap(&config.producer_group).into();
+        let place = MemberConfig {
+            group: Arc::clone(&producer_group),
+            producer: Arc::new(WithoutListeners::new(Arc::clone(&producer_group))),
+            check_name_servers: config.check_name_servers,
+            warm_up: config.warm_up.iter().map(|topic| names.wrap(topic).into()).collect(),
+            vip_channel: config.vip_channel,
+        };
         let instance = InstanceConfig {
-            producer_group: Arc::clone(&producer_group),
             name_servers,
             client_ip: config.client_ip,
             resolve_hosts,
             instance_name: config.instance_name.clone(),
             unit_name: config.unit_name.clone(),
-            vip_channel: config.vip_channel,
             create_topic_key: config.create_topic_key.as_str().into(),
             default_topic_queue_nums: config.default_topic_queue_nums,
             header_encoding: config.header_encoding,
             api_timeout: config.api_timeout,
-            check_name_servers: config.check_name_servers,
             heartbeat_interval: config.heartbeat_interval,
+            heartbeat_v2: config.heartbeat_v2,
             route_refresh_interval: config.route_refresh_interval,
+            clock: Arc::clone(&config.remoting.clock),
+            transport: terms,
+            hook_panics,
+            request_counters: Arc::default(),
         };
-        let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
+        let place = Member::join(instance, place, transport).await?;
+        Ok(Producer::new(Sender::new(config, producer_group, place, self.callbacks, self.hooks)))
     }
 }
 
@@ -400,15 +447,6 @@ fn secured(
 impl From<ProducerConfig> for ProducerBuilder {
     fn from(config: ProducerConfig) -> Self {
         Self::new(config)
-    }
-}
-
-impl From<StartFailure> for StartError {
-    fn from(failure: StartFailure) -> Self {
-        match failure {
-            StartFailure::NameServers(error) => Self::NameServers(error),
-            StartFailure::NoRuntime => Self::NoRuntime,
-        }
     }
 }
 

@@ -31,7 +31,9 @@ pub struct ProducerConfig {
     pub producer_group: String,
     /// Addresses of the name servers, see [`NameServerList`]. Required.
     pub name_servers: String,
-    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`).
+    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`), which
+    /// `DEFAULT` stands for too. Producers of one name share their connections, see
+    /// [`ProducerBuilder::instance_name`](crate::ProducerBuilder::instance_name).
     pub instance_name: Option<String>,
     /// This host's address as ids show it. Default: none, i.e. the one that the system would reach the name servers from.
     pub client_ip: Option<IpAddr>,
@@ -53,6 +55,10 @@ pub struct ProducerConfig {
     pub max_group_length: usize,
     /// Whether the start fails when no name server answers. Default: true.
     pub check_name_servers: bool,
+    /// Topics whose routes and brokers are made ready by the start. Default: none.
+    pub warm_up: Vec<String>,
+    /// Whether a fingerprint stands for what a broker has heard before. Default: no.
+    pub heartbeat_v2: bool,
     /// How often every known master is told that this client lives. Default: 30 s; at most 100 s, since brokers forget a client after 120 s.
     pub heartbeat_interval: Duration,
     /// How often the routes of the topics in use are asked for again. Default: 30 s.
@@ -117,6 +123,8 @@ impl ProducerConfig {
             limits: MessageLimits::default(),
             max_group_length: MAX_GROUP_LENGTH,
             check_name_servers: true,
+            warm_up: Vec::new(),
+            heartbeat_v2: false,
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
             retries: RetryPolicy::default(),
@@ -189,6 +197,11 @@ impl ProducerConfig {
                 return Err(InvalidOption::new(option, "it holds a control character".to_owned()));
             }
         }
+        for topic in &self.warm_up {
+            if let Err(error) = validate_topic(topic) {
+                return Err(InvalidOption::new("warm_up", format!("{topic:?}: {error}")));
+            }
+        }
         for (option, namespace) in [("namespace", &self.namespace), ("namespace_v2", &self.namespace_v2)] {
             if let Some(Err(error)) = namespace.as_deref().filter(|text| !text.is_empty()).map(validate_topic) {
                 return Err(InvalidOption::new(option, error.to_string()));
@@ -244,7 +257,8 @@ mod tests {
     #[test]
     fn an_option_out_of_range_is_named() {
         type Spoil = fn(&mut ProducerConfig);
-        let cases: [(&str, Spoil); 19] = [
+        let cases: [(&str, Spoil); 20] = [
+            ("warm_up", |config| config.warm_up = vec!["orders".to_owned(), "a b".to_owned()]),
             ("back_pressure", |config| config.back_pressure = InFlightLimits::new(0, 1)),
             ("back_pressure", |config| config.back_pressure = InFlightLimits::new(1, usize::MAX)),
             ("send_timeout", |config| config.send_timeout = Duration::ZERO),

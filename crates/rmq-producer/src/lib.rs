@@ -41,7 +41,7 @@ pub use hook::{
 pub use in_flight_limits::InFlightLimits;
 pub use instance::{
     IntoNameServers, InvalidNameServers, NameServerFailure, NameServerList, NameServersError, RouteError,
-    ShutdownReport,
+    ServerRequestMetrics, ShutdownReport,
 };
 pub use latency_fault::LatencyFault;
 pub use metrics::{BrokerMetrics, LatencyBuckets, MetricsSnapshot};
@@ -56,7 +56,7 @@ pub use send_way::SendWay;
 pub use rmq_fault::{PenaltyTable, UpdateRule};
 pub use rmq_message::{Message, MessageLimits, MessageQueue};
 pub use rmq_remoting::ResponseCode;
-pub use rmq_remoting::{Connector, HeaderEncoding, RemotingConfig};
+pub use rmq_remoting::{ConnectionEnd, ConnectionEvent, Connector, HeaderEncoding, RemotingConfig, RemotingError};
 #[cfg(feature = "acl")]
 pub use rmq_remoting::{Credentials, CredentialsError, CredentialsProvider, CredentialsSource};
 #[cfg(feature = "tls")]

@@ -13,9 +13,9 @@ use rmq_route::{RouteDiff, RouteTable, TopicRoute, TopicRouteData};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
-use super::lifecycle::Tasks;
-use super::name_server::NameServers;
+use super::name_server::{NameServers, NameServersError};
 use super::route_error::RouteError;
+use super::tasks::Tasks;
 use super::ticks::Ticks;
 
 pub(super) struct Routes {
@@ -56,6 +56,11 @@ impl Routes {
             request_timeout,
             tasks,
         }
+    }
+
+    /// Finds out whether any name server answers.
+    pub(super) async fn check(&self, topic: &str, deadline: Deadline) -> Result<(), NameServersError> {
+        self.name_servers.check(topic, deadline).await
     }
 
     /// Returns the route known, if it has queues to write to.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::latency::LatencyBuckets;
 use super::snapshot::{BrokerMetrics, MetricsSnapshot};
+use crate::instance::ServerRequestMetrics;
 
 impl MetricsSnapshot {
     /// Returns the counters in the text format of Prometheus, to be served with content type `text/plain; version=0.0.4`.
@@ -39,6 +40,7 @@ impl MetricsSnapshot {
                 text.sample(sends, &[&labels(snapshot)[..], &[("outcome", outcome)]].concat(), count);
             }
         }
+        text.server_requests(snapshots);
         text.attempts(snapshots);
         text.durations(snapshots);
         text.out
@@ -55,6 +57,21 @@ impl MetricsSnapshot {
             ("maybe_stored", self.maybe_stored),
             ("dropped", self.dropped),
             ("abandoned", self.abandoned),
+        ]
+    }
+}
+
+impl ServerRequestMetrics {
+    fn ends(&self) -> [(&'static str, u64); 8] {
+        [
+            ("checks", self.checks),
+            ("checks_ignored", self.checks_ignored),
+            ("replies", self.replies),
+            ("replies_unmatched", self.replies_unmatched),
+            ("for_consumers", self.for_consumers),
+            ("malformed", self.malformed),
+            ("unknown", self.unknown),
+            ("refused", self.refused),
         ]
     }
 }
@@ -137,6 +154,17 @@ impl Text {
             self.out.push('"');
         }
         self.out.push('}');
+    }
+
+    fn server_requests(&mut self, snapshots: &[MetricsSnapshot]) {
+        let requests = "rmq_producer_server_requests_total";
+        let help = "Requests of brokers, by what became of them; producers of one client id show the same.";
+        self.family(requests, "counter", help);
+        for snapshot in snapshots {
+            for (outcome, count) in snapshot.server_requests.ends() {
+                self.sample(requests, &[&labels(snapshot)[..], &[("outcome", outcome)]].concat(), count);
+            }
+        }
     }
 
     fn attempts(&mut self, snapshots: &[MetricsSnapshot]) {
@@ -321,6 +349,7 @@ mod tests {
             in_flight: 1,
             stored: 5,
             compression_failures: 2,
+            server_requests: ServerRequestMetrics { checks_ignored: 3, ..ServerRequestMetrics::default() },
             brokers: vec![broker("broker-a"), broker("broker-b")],
             ..MetricsSnapshot::default()
         }
@@ -338,6 +367,7 @@ mod tests {
         assert_eq!(value("rmq_producer_sends_total", &[("outcome", "stored")]), 5.0);
         assert_eq!(value("rmq_producer_sends_total", &[("outcome", "abandoned")]), 0.0);
         assert_eq!(value("rmq_producer_retries_total", &[("broker", "broker-b"), ("reason", "busy")]), 4.0);
+        assert_eq!(value("rmq_producer_server_requests_total", &[("outcome", "checks_ignored")]), 3.0);
         let busy = [("broker", "broker-a"), ("outcome", "busy")];
         assert_eq!(value("messaging_client_sent_messages_total", &busy), 3.0);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::latency::LatencyBuckets;
 use crate::error::SendErrorKind;
+use crate::instance::ServerRequestMetrics;
 
 /// The counters of a producer since its start; a plain copy. Made by [`Producer::metrics`](crate::Producer::metrics).
 ///
@@ -48,6 +49,8 @@ pub struct MetricsSnapshot {
     pub callback_panics: u64,
     /// Calls of hooks that panicked.
     pub hook_panics: u64,
+    /// What brokers have asked.
+    pub server_requests: ServerRequestMetrics,
     /// The attempts, by broker, sorted by name.
     pub brokers: Vec<BrokerMetrics>,
 }
