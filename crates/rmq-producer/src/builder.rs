@@ -13,6 +13,7 @@ use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, Rp
 use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
+use crate::discovery::{Discovery, Finder};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
@@ -23,12 +24,14 @@ use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
+use crate::zone::ZoneHeader;
 
 /// A producer that is not started yet.
 #[must_use = "a producer exists once `start` has been awaited"]
 #[derive(Clone)]
 pub struct ProducerBuilder {
     config: ProducerConfig,
+    discovery: Option<Finder>,
     connector: Option<Arc<dyn Connector>>,
     callbacks: CallbackExecutor,
     hooks: Hooks,
@@ -38,16 +41,47 @@ pub struct ProducerBuilder {
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
         let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
-        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
+        Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
-    /// Required.
+    /// Required, unless they are [discovered](Self::discovery) or [asked for](Self::address_service).
     #[doc(alias = "setNamesrvAddr")]
     #[doc(alias = "namesrvAddr")]
     #[doc(alias = "WithNameServer")]
     pub fn name_servers(mut self, addresses: impl IntoNameServers) -> Self {
         self.config.name_servers = addresses.into_name_servers();
+        self
+    }
+
+    /// Names a web server that knows the name servers, `http://host:port/path`, which is asked every 2 minutes; of no effect where
+    /// [`name_servers`](Self::name_servers) are given. The [unit](Self::unit_name), if there is one, becomes part of the question. Default:
+    /// none; [`AddressService`](crate::AddressService) has more to set.
+    #[doc(alias("rocketmq.namesrv.domain", "TopAddressing"))]
+    pub fn address_service(mut self, url: impl Into<String>) -> Self {
+        self.config.address_service = Some(url.into());
+        self
+    }
+
+    /// Sets who says where the name servers are, instead of a list: an [`AddressService`](crate::AddressService), or your own look-up.
+    #[doc(alias("TopAddressing", "WithNsResolver"))]
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Some(Finder::new(discovery));
+        self
+    }
+
+    /// Sets the zone that every request names in its header: name servers of 5.x whose routes go by zones show its brokers only, where
+    /// [`zone_mode`](Self::zone_mode) is on. Default: none.
+    #[doc(alias("rocketmq.zone", "ROCKETMQ_ZONE", "DynamicalExtFieldRPCHook"))]
+    pub fn zone(mut self, name: impl Into<String>) -> Self {
+        self.config.zone = Some(name.into());
+        self
+    }
+
+    /// Says in every request whether routes shall go by zones. Default: not said.
+    #[doc(alias("rocketmq.zone.mode", "ROCKETMQ_ZONE_MODE"))]
+    pub fn zone_mode(mut self, on: bool) -> Self {
+        self.config.zone_mode = Some(on);
         self
     }
 
@@ -140,6 +174,20 @@ impl ProducerBuilder {
     #[doc(alias = "setPollNameServerInterval")]
     pub fn route_refresh_interval(mut self, interval: Duration) -> Self {
         self.config.route_refresh_interval = interval;
+        self
+    }
+
+    /// Sets for how long a topic that was not found, or had no queue to write to, is not asked for again: sends to it fail at once, so that a
+    /// storm of them is no storm of look-ups. Default: 1 s; zero asks each time.
+    pub fn missing_topic_memory(mut self, memory: Duration) -> Self {
+        self.config.missing_topic_memory = memory;
+        self
+    }
+
+    /// Sets for how long the route of a topic is kept fresh although nobody sends to it. Then it is forgotten, unless no name server answers,
+    /// and asked for when it is needed again. Default: 10 minutes.
+    pub fn unused_topic_timeout(mut self, timeout: Duration) -> Self {
+        self.config.unused_topic_timeout = timeout;
         self
     }
 
@@ -290,7 +338,12 @@ impl ProducerBuilder {
     #[doc(alias = "DefaultMQProducer")]
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
-        let name_servers = config.validate()?;
+        config.check()?;
+        let name_servers = match self.discovery {
+            Some(discovery) => discovery,
+            None => config.finder()?,
+        };
+        name_servers.check()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
         let mut remoting = RemotingClient::builder().config(config.remoting.clone());
@@ -299,6 +352,9 @@ impl ProducerBuilder {
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
+            remoting = remoting.hook(header);
+        }
+        if let Some(header) = ZoneHeader::of(&config) {
             remoting = remoting.hook(header);
         }
         let metrics = Arc::new(Metrics::default());
@@ -322,6 +378,8 @@ impl ProducerBuilder {
             check_name_servers: config.check_name_servers,
             heartbeat_interval: config.heartbeat_interval,
             route_refresh_interval: config.route_refresh_interval,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
         };
         let instance = ClientInstance::start(instance, remoting).await?;
         Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
@@ -338,6 +396,7 @@ impl From<ProducerConfig> for ProducerBuilder {
 impl From<StartFailure> for StartError {
     fn from(failure: StartFailure) -> Self {
         match failure {
+            StartFailure::Discovery(error) => Self::Discovery(error),
             StartFailure::NameServers(error) => Self::NameServers(error),
             StartFailure::NoRuntime => Self::NoRuntime,
         }

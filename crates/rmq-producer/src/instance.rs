@@ -14,6 +14,7 @@ mod heartbeat;
 mod lifecycle;
 mod name_server;
 mod name_server_list;
+mod refresh_gate;
 mod route_error;
 mod routes;
 mod ticks;
@@ -28,6 +29,7 @@ use rmq_remoting::{Deadline, Endpoint, HeaderEncoding, InvalidEndpoint, Remoting
 use rmq_route::TopicRoute;
 use tokio::runtime::Handle;
 
+use crate::discovery::Finder;
 use crate::vip;
 
 pub(crate) use brokers::Brokers;
@@ -43,7 +45,7 @@ use routes::Routes;
 /// What an instance is told when it starts.
 pub(crate) struct InstanceConfig {
     pub(crate) producer_group: Arc<str>,
-    pub(crate) name_servers: NameServerList,
+    pub(crate) name_servers: Finder,
     pub(crate) client_ip: Option<IpAddr>,
     /// Whether host names of name servers may be resolved here, to learn this host's address.
     pub(crate) resolve_hosts: bool,
@@ -58,6 +60,8 @@ pub(crate) struct InstanceConfig {
     pub(crate) check_name_servers: bool,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) route_refresh_interval: Duration,
+    pub(crate) missing_topic_memory: Duration,
+    pub(crate) unused_topic_timeout: Duration,
 }
 
 /// One client of a cluster, known to its brokers by its client id. Dropped, it cancels its tasks and closes its sockets.
@@ -115,6 +119,17 @@ impl ClientInstance {
         self.routes.master_address(broker_name).map(for_sends).transpose()
     }
 
+    /// Asks for a topic's route anew, since a broker's answer shows that this one is out of date, and waits until it is known. At most once a
+    /// second for each topic.
+    pub(crate) async fn renew_stale(&self, route: &TopicRoute, deadline: Deadline) {
+        self.routes.renew_stale(&route.topic, route.generation, deadline).await;
+    }
+
+    /// Asks for a topic's route anew, since one of its brokers could not be reached; nobody waits for it.
+    pub(crate) fn suspect_route(&self, route: &TopicRoute) {
+        self.routes.suspect(&route.topic, route.generation);
+    }
+
     /// Starts a send that nobody waits for, from any thread; it ends by itself once the sockets are closed.
     pub(crate) fn spawn_send(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_send(task);
@@ -160,4 +175,15 @@ impl fmt::Debug for ClientInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientInstance").field("client_id", &self.client_id).finish_non_exhaustive()
     }
+}
+
+/// An error with its causes, for a log line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -6,6 +6,7 @@ use rmq_message::NameError;
 use rmq_remoting::ConfigError;
 
 use crate::config::InvalidOption;
+use crate::discovery::DiscoveryError;
 use crate::instance::{InvalidNameServers, NameServersError};
 
 /// A producer that did not start. No task and no socket is left behind.
@@ -18,6 +19,9 @@ pub enum StartError {
     /// No name server was given, or what was given is no address.
     #[error("the name-server list is not usable")]
     NameServerList(#[from] InvalidNameServers),
+    /// The name servers could not be looked up, or what looks them up was told what makes no sense.
+    #[error("the name servers were not found")]
+    Discovery(#[from] DiscoveryError),
     /// Another option makes no sense.
     #[error("an option is not valid")]
     Option(#[from] InvalidOption),

@@ -11,16 +11,18 @@ use rmq_remoting::{Deadline, RemotingClient};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::heartbeat::Heartbeats;
 use super::name_server::{NameServers, NameServersError};
-use super::routes::{DefaultTopic, Routes};
+use super::routes::{DefaultTopic, RouteSettings, Routes};
 use super::ticks::Ticks;
 use super::{ClientInstance, InstanceConfig, client_id};
+use crate::discovery::DiscoveryError;
 
 /// Why an instance did not start.
 pub(crate) enum StartFailure {
+    Discovery(DiscoveryError),
     NameServers(NameServersError),
     NoRuntime,
 }
@@ -55,6 +57,14 @@ impl ClientInstance {
     pub(crate) async fn start(config: InstanceConfig, remoting: RemotingClient) -> Result<Self, StartFailure> {
         let Ok(runtime) = Handle::try_current() else { return Err(StartFailure::NoRuntime) };
         let name_servers = NameServers::new(config.name_servers.clone(), remoting.clone(), config.header_encoding);
+        match name_servers.find(config.api_timeout).await {
+            Ok(()) => {}
+            Err(error) if config.check_name_servers => {
+                remoting.shutdown(Duration::ZERO).await;
+                return Err(StartFailure::Discovery(error));
+            }
+            Err(error) => warn!(error = super::chain(&error), "no name servers were found yet"),
+        }
         if config.check_name_servers {
             if let Err(error) = name_servers.check(&config.create_topic_key, Deadline::after(config.api_timeout)).await
             {
@@ -64,14 +74,21 @@ impl ClientInstance {
         }
         let ip = match config.client_ip {
             Some(ip) => ip,
-            None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
+            None => client_id::local_ip(&name_servers.list(), config.resolve_hosts).await,
         };
         let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
         let client_id: Arc<str> = client_id::compose(ip, &instance_name, config.unit_name.as_deref()).into();
 
         let tasks = Tasks::new(runtime);
         let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };
-        let routes = Arc::new(Routes::new(name_servers, default_topic, config.api_timeout, tasks.clone()));
+        let name_servers = Arc::new(name_servers);
+        let settings = RouteSettings {
+            default_topic,
+            request_timeout: config.api_timeout,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
+        };
+        let routes = Arc::new(Routes::new(Arc::clone(&name_servers), settings, remoting.clone(), tasks.clone()));
         let heartbeats = Arc::new(Heartbeats::new(
             Arc::clone(&client_id),
             Arc::clone(&config.producer_group),
@@ -81,6 +98,9 @@ impl ClientInstance {
             config.api_timeout,
         ));
         let ticks = |period| Ticks::every(period, Arc::clone(remoting.random()));
+        if !name_servers.is_found_for_good() {
+            tasks.spawn(name_servers.keep_found(config.api_timeout));
+        }
         tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
         tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
         info!(client_id = &*client_id, group = &*config.producer_group, "started");
