@@ -22,6 +22,7 @@ use crate::latency_fault::LatencyFault;
 use crate::metrics::Metrics;
 use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
+use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
 use crate::zone::ZoneHeader;
@@ -215,11 +216,17 @@ impl ProducerBuilder {
         self
     }
 
+    /// Sets how a queue is chosen where neither the caller nor a sharding key does. Default: in turn.
+    pub fn queue_choice(mut self, choice: QueueChoice) -> Self {
+        self.config.queue_choice = choice;
+        self
+    }
+
     /// Sets which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
     ///
     /// Done once per send. A body of 256 KiB and more is compressed on a thread of the runtime's pool for blocking work, unless the runtime
     /// has but one thread: there it is done in place. A body whose compressor fails or panics is sent as it is, and counted
-    /// ([`Producer::compression_failures`]).
+    /// ([`MetricsSnapshot::compression_failures`](crate::MetricsSnapshot::compression_failures)).
     #[doc(alias = "setCompressMsgBodyOverHowmuch")]
     #[doc(alias = "setCompressLevel")]
     #[doc(alias = "setCompressType")]

@@ -16,6 +16,7 @@ use crate::in_flight_limits::InFlightLimits;
 use crate::instance::NameServerList;
 use crate::latency_fault::LatencyFault;
 use crate::namespace::Namespace;
+use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
@@ -67,6 +68,8 @@ pub struct ProducerConfig {
     pub retries: RetryPolicy,
     /// How many sends, and bytes of them, are held at once. Default: 8,192 sends, 64 MiB.
     pub back_pressure: InFlightLimits,
+    /// How a queue is chosen where the caller leaves it open. Default: in turn.
+    pub queue_choice: QueueChoice,
     /// Whether brokers that answer slowly are avoided for a while. Default: no.
     pub latency_fault: Option<LatencyFault>,
     /// Which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
@@ -126,6 +129,7 @@ impl ProducerConfig {
             unused_topic_timeout: Duration::from_secs(600),
             retries: RetryPolicy::default(),
             back_pressure: InFlightLimits::default(),
+            queue_choice: QueueChoice::default(),
             latency_fault: None,
             compression: Compression::default(),
             namespace: None,

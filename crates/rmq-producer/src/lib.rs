@@ -18,6 +18,7 @@ mod metrics;
 pub mod namespace;
 mod producer;
 mod protocol;
+mod queue_choice;
 mod retry_policy;
 pub mod selector;
 mod send;
@@ -50,6 +51,7 @@ pub use instance::{
 pub use latency_fault::LatencyFault;
 pub use metrics::{BrokerMetrics, LatencyBuckets, MetricsSnapshot};
 pub use producer::Producer;
+pub use queue_choice::QueueChoice;
 pub use retry_policy::RetryPolicy;
 pub use send_handle::SendHandle;
 pub use send_request::{OnewayFuture, OnewayRequest, SendFuture, SendRequest};

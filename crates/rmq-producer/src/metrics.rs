@@ -5,6 +5,7 @@
 
 mod broker;
 mod latency;
+mod prometheus;
 mod snapshot;
 
 use std::collections::HashMap;
@@ -105,6 +106,8 @@ impl Metrics {
             self.brokers.read().iter().map(|(name, counters)| counters.snapshot(Arc::clone(name))).collect();
         brokers.sort_by(|one, other| one.name.cmp(&other.name));
         let mut snapshot = MetricsSnapshot {
+            group: Arc::default(),
+            client_id: Arc::default(),
             accepted: 0,
             refused: self.refused.get(),
             in_flight: 0,
@@ -118,6 +121,7 @@ impl Metrics {
             maybe_stored: self.maybe_stored.get(),
             dropped: self.dropped.get(),
             abandoned: self.abandoned.get(),
+            compression_failures: 0,
             callback_panics,
             hook_panics: self.hook_panics.load(Ordering::Relaxed),
             brokers,

@@ -213,12 +213,6 @@ impl Producer {
         self.sender().tasks()
     }
 
-    /// Returns how many bodies were sent as they were because their compressor failed.
-    #[must_use]
-    pub fn compression_failures(&self) -> u64 {
-        self.sender().compression_failures()
-    }
-
     /// Returns the id by which brokers know this client.
     #[doc(alias = "getClientId")]
     #[must_use]

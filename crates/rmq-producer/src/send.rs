@@ -111,7 +111,7 @@ impl Sender {
         }
         let cursors = Cursors::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
-        let faults = Faults::new(config.latency_fault.as_ref());
+        let faults = Faults::new(&config);
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
@@ -195,7 +195,7 @@ impl Sender {
                 }
                 Some(stored) => {
                     degraded = Some(stored);
-                    tries.spend(attempt)
+                    tries.spend(attempt) && self.budget.take()
                 }
                 None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
             };
@@ -211,18 +211,25 @@ impl Sender {
             if !again || deadline.is_expired() {
                 break;
             }
-            if let Some((broker, reason)) = failed {
-                account.retried(&broker, reason);
-            }
             // A route that was refreshed meanwhile is the better one to choose from.
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
                 route = fresh;
             }
             fixed = fixed.map(|target| target.held_in(&route));
+            // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
+            if deadline.is_expired() {
+                break;
+            }
+            if let Some((broker, reason)) = failed {
+                account.retried(&broker, reason);
+            }
         }
         let attempts = tries.into_attempts();
         match degraded {
-            Some(stored) => Ok(prepared.stored(stored, attempts, started)),
+            Some(stored) => {
+                self.budget.refill();
+                Ok(prepared.stored(stored, attempts, started))
+            }
             None => Err(prepared.failed(Failure::Attempt, attempts, started)),
         }
     }
@@ -388,7 +395,12 @@ impl Sender {
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
-        self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+        MetricsSnapshot {
+            group: self.config.producer_group.as_str().into(),
+            client_id: Arc::clone(self.instance.client_id()),
+            compression_failures: self.compression_failures(),
+            ..self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+        }
     }
 
     pub(crate) fn in_flight(&self) -> usize {

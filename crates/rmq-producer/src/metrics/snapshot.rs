@@ -12,6 +12,10 @@ use crate::error::SendErrorKind;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
+    /// The producer's group, without namespace.
+    pub group: Arc<str>,
+    /// The id by which brokers know the client.
+    pub client_id: Arc<str>,
     /// Sends that were let in.
     pub accepted: u64,
     /// Sends that were not: no room, no valid message, or a producer that is shut down. Not among those accepted.
@@ -38,6 +42,8 @@ pub struct MetricsSnapshot {
     pub dropped: u64,
     /// Dropped by their callers when the message may have been written: it may be stored.
     pub abandoned: u64,
+    /// Bodies that were sent as they are because their compressor failed.
+    pub compression_failures: u64,
     /// Callbacks that panicked.
     pub callback_panics: u64,
     /// Calls of hooks that panicked.

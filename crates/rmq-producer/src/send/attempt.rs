@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use rmq_fault::InFlight;
 use rmq_remoting::{Deadline, Endpoint, RemotingCommand, RequestCode};
 use rmq_route::TopicRoute;
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::Sender;
+use super::faults::Faults;
 use super::prepare::Prepared;
 use super::reply::{self, Stored};
 use super::select::Target;
@@ -30,7 +32,7 @@ impl Sender {
         way: SendWay,
         deadline: Deadline,
     ) -> (Attempt, Option<Stored>) {
-        let begun = Begun::new(target, prepared);
+        let begun = Begun::new(target, prepared, &self.faults);
         let address = match self.address(&begun.target, route, deadline).await {
             Ok(address) => address,
             Err(error) => return (begun.failed(None, error), None),
@@ -55,7 +57,7 @@ impl Sender {
         way: SendWay,
         deadline: Deadline,
     ) -> Attempt {
-        let begun = Begun::new(target, prepared);
+        let begun = Begun::new(target, prepared, &self.faults);
         let address = match self.address(&begun.target, route, deadline).await {
             Ok(address) => address,
             Err(error) => return begun.failed(None, error),
@@ -132,13 +134,14 @@ impl Sender {
 /// An attempt on its way.
 struct Begun<'a> {
     target: Target,
+    _under_way: Option<InFlight>,
     prepared: &'a Prepared,
     started: Instant,
 }
 
 impl<'a> Begun<'a> {
-    fn new(target: Target, prepared: &'a Prepared) -> Self {
-        Self { target, prepared, started: Instant::now() }
+    fn new(target: Target, prepared: &'a Prepared, faults: &Faults) -> Self {
+        Self { _under_way: faults.under_way(&target.broker_name), target, prepared, started: Instant::now() }
     }
 
     fn done(self, address: Option<Endpoint>) -> Attempt {

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use rmq_fault::{Candidates, Choice, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn};
+use rmq_fault::{
+    BrokerLoads, Candidates, Choice, InFlight, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn,
+    select_of_two,
+};
 use rmq_remoting::RemotingError;
 use rmq_route::TopicRoute;
 use tokio::sync::Notify;
@@ -12,8 +15,9 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::attempts::Attempt;
+use crate::config::ProducerConfig;
 use crate::error::AttemptError;
-use crate::latency_fault::LatencyFault;
+use crate::queue_choice::QueueChoice;
 
 /// Brokers to avoid, for all sends of one producer.
 pub(crate) struct Faults {
@@ -21,6 +25,8 @@ pub(crate) struct Faults {
     /// Told when there is a new suspect.
     suspected: Arc<Notify>,
     latency: Option<(Strategy, LatencyFaultTolerance)>,
+    /// Only where queues are chosen by it.
+    loads: Option<BrokerLoads>,
 }
 
 /// What the end of an attempt means for its broker.
@@ -39,9 +45,16 @@ enum Verdict {
 }
 
 impl Faults {
-    pub(super) fn new(latency: Option<&LatencyFault>) -> Self {
-        let latency = latency.map(|fault| (fault.strategy, LatencyFaultTolerance::new(fault.penalties.clone())));
-        Self { suspects: Arc::default(), suspected: Arc::default(), latency }
+    pub(super) fn new(config: &ProducerConfig) -> Self {
+        let latency = config
+            .latency_fault
+            .as_ref()
+            .map(|fault| (fault.strategy, LatencyFaultTolerance::new(fault.penalties.clone())));
+        let loads = match config.queue_choice {
+            QueueChoice::RoundRobin => None,
+            QueueChoice::TwoRandom => Some(BrokerLoads::default()),
+        };
+        Self { suspects: Arc::default(), suspected: Arc::default(), latency, loads }
     }
 
     pub(crate) fn suspects(&self) -> &Arc<Suspects> {
@@ -59,7 +72,22 @@ impl Faults {
         &self.suspected
     }
 
-    pub(super) fn select(&self, candidates: &Candidates<'_>, next: &mut dyn FnMut() -> u32) -> Option<Choice> {
+    /// An attempt at this broker begins, and is over when the value is dropped.
+    pub(super) fn under_way(&self, broker: &Arc<str>) -> Option<InFlight> {
+        self.loads.as_ref().map(|loads| loads.begin(broker))
+    }
+
+    /// Chooses with `next`, the cursor over the queues, or with `below`, a random number below its argument.
+    pub(super) fn select(
+        &self,
+        candidates: &Candidates<'_>,
+        next: &mut dyn FnMut() -> u32,
+        below: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<Choice> {
+        if let Some(loads) = &self.loads {
+            let penalties = self.latency.as_ref().map(|(_, tolerance)| (tolerance, Instant::now().into_std()));
+            return select_of_two(candidates, &self.suspects, penalties, loads, below);
+        }
         match &self.latency {
             None => select_in_turn(candidates, &self.suspects, next),
             Some((strategy, tolerance)) => {
@@ -97,6 +125,11 @@ impl Faults {
                 }
             }
             Verdict::Lost => {}
+        }
+        match (&self.loads, verdict) {
+            (None, _) => {}
+            (Some(loads), Verdict::Good) => loads.succeeded(broker, attempt.elapsed()),
+            (Some(loads), _) => loads.failed(broker, attempt.elapsed()),
         }
         if let Some((_, tolerance)) = &self.latency {
             let outcome = Outcome {

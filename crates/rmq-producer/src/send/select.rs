@@ -98,9 +98,10 @@ impl Cursors {
         };
         let candidates = Candidates { len: queues.len(), broker: &broker, write_queues: &write_queues, last_broker };
         let mut next = || self.advance(&route.topic);
+        let mut below = |bound| u32::try_from(self.random.below(u64::from(bound))).unwrap_or(0);
         // Only a static topic has queues without a broker; those are passed over.
         (0..queues.len()).find_map(|_| {
-            let queue = match faults.select(&candidates, &mut next)? {
+            let queue = match faults.select(&candidates, &mut next, &mut below)? {
                 Choice::Position(at) => queues.get(at)?.clone(),
                 Choice::OnBroker { broker, queue_id } => {
                     MessageQueue::new(Arc::clone(&route.topic), broker, i32::try_from(queue_id).ok()?)
@@ -131,6 +132,11 @@ mod tests {
     use rmq_route::{BrokerData, QueueData, RouteTable, TopicRouteData};
 
     use super::*;
+    use crate::config::ProducerConfig;
+
+    fn no_faults() -> Faults {
+        Faults::new(&ProducerConfig::new("pg"))
+    }
 
     fn route(topic: &str, brokers: &[(&str, i32)]) -> Arc<TopicRoute> {
         let mut data = TopicRouteData::default();
@@ -148,7 +154,7 @@ mod tests {
     }
 
     fn turns(cursors: &Cursors, route: &TopicRoute, count: usize) -> Vec<String> {
-        (0..count).map(|_| cursors.next(route, &Faults::new(None), None).expect("a queue").queue.to_string()).collect()
+        (0..count).map(|_| cursors.next(route, &no_faults(), None).expect("a queue").queue.to_string()).collect()
     }
 
     #[test]
@@ -180,6 +186,6 @@ mod tests {
 
     #[test]
     fn a_route_without_queues_gives_none() {
-        assert_eq!(cursors(1).next(&route("t", &[]), &Faults::new(None), None), None);
+        assert_eq!(cursors(1).next(&route("t", &[]), &no_faults(), None), None);
     }
 }

@@ -124,3 +124,23 @@ async fn all_adds_up_under_faults_and_cancels_of_every_way() {
     let perhaps = sum(|broker| broker.maybe_stored + broker.dropped + broker.written);
     assert!((sure..=sure + perhaps).contains(&copies), "{copies}: {sure} and up to {perhaps}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn scrapers_get_the_same_numbers_with_the_names_of_group_and_client() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    cluster.on(SEND, &Fault::delay(std::time::Duration::from_millis(5)));
+    for _ in 0..3 {
+        producer.send(hello()).await.unwrap();
+    }
+    let text = producer.metrics().prometheus_text();
+    let labels = format!("group=\"{}\",client_id=\"{}\"", producer.group(), producer.client_id());
+    let expected = [
+        format!("rmq_producer_sends_total{{{labels},outcome=\"stored\"}} 3\n"),
+        format!("messaging_client_sent_messages_total{{{labels},broker=\"broker-a\",outcome=\"stored\"}} 3\n"),
+        format!("messaging_client_operation_duration_seconds_sum{{{labels},broker=\"broker-a\"}} 0.01"),
+    ];
+    for line in expected {
+        assert!(text.contains(&line), "no {line} in\n{text}");
+    }
+}

@@ -6,6 +6,7 @@
 mod bad_input;
 mod bodies;
 mod broker_faults;
+mod compressed_bodies;
 mod concurrency;
 mod expectation;
 mod foreign_client;

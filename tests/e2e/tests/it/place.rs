@@ -8,6 +8,7 @@
 
 mod site;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -135,6 +136,12 @@ fn visit(sites: &[Site], real: impl Fn(Site) -> Result<Servers>, body: impl Asyn
         println!("in {site}: {:.1} s", started.elapsed().as_secs_f64());
     }
     assert!(failed.is_empty(), "failed in {}", failed.join(", in "));
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.site.fmt(f)
+    }
 }
 
 /// The cluster as clients see it.
