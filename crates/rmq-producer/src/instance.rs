@@ -18,6 +18,7 @@ mod refresh_gate;
 mod route_error;
 mod routes;
 mod ticks;
+mod watched_topics;
 
 use std::fmt;
 use std::future::Future;

@@ -3,7 +3,7 @@
 //! At most one request per topic is on the wire, for any number of waiting sends; it belongs to a task of its own, so that nobody's
 //! going away spoils it for the others. A topic that is missing is remembered for a moment; one that nobody has used for long is forgotten.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::name_server::NameServers;
 use super::refresh_gate::RefreshGate;
 use super::route_error::RouteError;
 use super::ticks::Ticks;
+use super::watched_topics::{Watch, WatchedTopics};
 use crate::vip;
 
 pub(super) struct Routes {
@@ -31,10 +32,8 @@ pub(super) struct Routes {
     missing: RefreshGate,
     /// Topics whose route was found to be out of date a moment ago.
     stale: RefreshGate,
-    /// Topics whose route has lost a broker, and until when it is looked for.
-    short: Mutex<BTreeMap<Arc<str>, Instant>>,
-    /// Told when there is one.
-    shortened: Notify,
+    /// Topics that are asked for more often for a while.
+    watched: WatchedTopics,
     /// Since when topics have not been used, as far as refreshes saw.
     unused: Mutex<HashMap<Arc<str>, Instant>>,
     /// Masters that a route named when brokers were looked through last.
@@ -79,8 +78,7 @@ impl Routes {
             brokers_changed: Notify::new(),
             missing: RefreshGate::new(settings.missing_topic_memory),
             stale: RefreshGate::new(STALE_PAUSE),
-            short: Mutex::default(),
-            shortened: Notify::new(),
+            watched: WatchedTopics::default(),
             unused: Mutex::default(),
             masters: Mutex::default(),
             settings,
@@ -132,6 +130,7 @@ impl Routes {
         if self.stale.passes(topic) {
             drop(self.board(topic, |known| known.generation > stale));
         }
+        self.watched.watch(topic, UNREACHED_BROKER);
     }
 
     pub(super) fn master_address(&self, broker_name: &str) -> Option<Arc<str>> {
@@ -159,24 +158,10 @@ impl Routes {
             tokio::select! {
                 biased;
                 () = ticks.tick() => self.refresh(self.topics_to_refresh()).await,
-                topics = self.short_topics() => self.refresh(topics).await,
-            }
-        }
-    }
-
-    /// Waits until topics that have lost a broker are to be asked for again.
-    async fn short_topics(&self) -> Vec<Arc<str>> {
-        loop {
-            if self.short.lock().is_empty() {
-                self.shortened.notified().await;
-            }
-            let pause = SHORT_PAUSE + Duration::from_millis(self.remoting.random().below(SHORT_JITTER_MILLIS));
-            tokio::time::sleep(pause).await;
-            let now = Instant::now();
-            let mut short = self.short.lock();
-            short.retain(|_, until| now < *until);
-            if !short.is_empty() {
-                return short.keys().cloned().collect();
+                topics = self.watched.due(self.remoting.random()) => {
+                    topics.iter().for_each(|topic| self.stale.note(topic));
+                    self.refresh(topics).await;
+                }
             }
         }
     }
@@ -337,14 +322,11 @@ impl Routes {
         for defect in route.iter().flat_map(|route| route.publish.defects()) {
             warn!(topic, %defect, "the route has a defect");
         }
-        let mut short = self.short.lock();
         if diff.added_brokers().next().is_some() {
-            short.remove(topic);
+            self.watched.forget(topic);
         } else if diff.removed_brokers().next().is_some() {
-            short.insert(topic.into(), Instant::now() + SHORT_FOR);
-            self.shortened.notify_one();
+            self.watched.watch(topic, LOST_BROKER);
         }
-        drop(short);
         if !diff.brokers.is_empty() {
             self.masters.lock().extend(self.masters().into_iter().map(|(_, address)| address));
             self.brokers_changed.notify_one();
@@ -396,7 +378,7 @@ const AT_ONCE: usize = 256;
 /// The least time between two look-ups of a topic because its route was found to be out of date.
 const STALE_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a topic is asked for that has lost a broker, and for how long.
-const SHORT_PAUSE: Duration = Duration::from_millis(1_900);
-const SHORT_JITTER_MILLIS: u64 = 200;
-const SHORT_FOR: Duration = Duration::from_secs(60);
+/// A topic whose route has lost a broker, which may be back in a moment.
+const LOST_BROKER: Watch = Watch { every: Duration::from_secs(2), during: Duration::from_secs(60) };
+/// A topic with a broker that sends do not reach: it may have moved, or another one is about to stand in for it.
+const UNREACHED_BROKER: Watch = Watch { every: Duration::from_millis(900), during: Duration::from_secs(3) };
