@@ -17,6 +17,7 @@ use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, Rp
 use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
+use crate::discovery::{Discovery, Finder};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
@@ -29,12 +30,14 @@ use crate::producer::Producer;
 use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
+use crate::zone::ZoneHeader;
 
 /// A producer that is not started yet.
 #[must_use = "a producer exists once `start` has been awaited"]
 #[derive(Clone)]
 pub struct ProducerBuilder {
     config: ProducerConfig,
+    discovery: Option<Finder>,
     connector: Option<Arc<dyn Connector>>,
     callbacks: CallbackExecutor,
     hooks: Hooks,
@@ -44,16 +47,47 @@ pub struct ProducerBuilder {
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
         let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
-        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
+        Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
-    /// Required.
+    /// Required, unless they are [discovered](Self::discovery) or [asked for](Self::address_service).
     #[doc(alias = "setNamesrvAddr")]
     #[doc(alias = "namesrvAddr")]
     #[doc(alias = "WithNameServer")]
     pub fn name_servers(mut self, addresses: impl IntoNameServers) -> Self {
         self.config.name_servers = addresses.into_name_servers();
+        self
+    }
+
+    /// Names a web server that knows the name servers, `http://host:port/path`, which is asked every 2 minutes; of no effect where
+    /// [`name_servers`](Self::name_servers) are given. The [unit](Self::unit_name), if there is one, becomes part of the question. Default:
+    /// none; [`AddressService`](crate::AddressService) has more to set.
+    #[doc(alias("rocketmq.namesrv.domain", "TopAddressing"))]
+    pub fn address_service(mut self, url: impl Into<String>) -> Self {
+        self.config.address_service = Some(url.into());
+        self
+    }
+
+    /// Sets who says where the name servers are, instead of a list: an [`AddressService`](crate::AddressService), or your own look-up.
+    #[doc(alias("TopAddressing", "WithNsResolver"))]
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Some(Finder::new(discovery));
+        self
+    }
+
+    /// Sets the zone that every request names in its header: name servers of 5.x whose routes go by zones show its brokers only, where
+    /// [`zone_mode`](Self::zone_mode) is on. Default: none.
+    #[doc(alias("rocketmq.zone", "ROCKETMQ_ZONE", "DynamicalExtFieldRPCHook"))]
+    pub fn zone(mut self, name: impl Into<String>) -> Self {
+        self.config.zone = Some(name.into());
+        self
+    }
+
+    /// Says in every request whether routes shall go by zones. Default: not said.
+    #[doc(alias("rocketmq.zone.mode", "ROCKETMQ_ZONE_MODE"))]
+    pub fn zone_mode(mut self, on: bool) -> Self {
+        self.config.zone_mode = Some(on);
         self
     }
 
@@ -171,6 +205,20 @@ impl ProducerBuilder {
     #[doc(alias = "setPollNameServerInterval")]
     pub fn route_refresh_interval(mut self, interval: Duration) -> Self {
         self.config.route_refresh_interval = interval;
+        self
+    }
+
+    /// Sets for how long a topic that was not found, or had no queue to write to, is not asked for again: sends to it fail at once, so that a
+    /// storm of them is no storm of look-ups. Default: 1 s; zero asks each time.
+    pub fn missing_topic_memory(mut self, memory: Duration) -> Self {
+        self.config.missing_topic_memory = memory;
+        self
+    }
+
+    /// Sets for how long the route of a topic is kept fresh although nobody sends to it. Then it is forgotten, unless no name server answers,
+    /// and asked for when it is needed again. Default: 10 minutes.
+    pub fn unused_topic_timeout(mut self, timeout: Duration) -> Self {
+        self.config.unused_topic_timeout = timeout;
         self
     }
 
@@ -363,13 +411,26 @@ impl ProducerBuilder {
     #[doc(alias = "DefaultMQProducer")]
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
-        let name_servers = config.validate()?;
+        config.check()?;
+        // What is discovered is no configuration: a name that certificates may be for has to be said.
+        #[cfg(feature = "tls")]
+        let named = match self.discovery {
+            Some(_) => None,
+            None => NameServerList::parse(&config.name_servers).ok(),
+        };
+        let name_servers = match self.discovery {
+            Some(discovery) => discovery,
+            None => config.finder()?,
+        };
+        name_servers.check()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
         let mut transport = RemotingClient::builder().config(config.remoting.clone());
         let terms = Terms::default()
             .text("remoting", &config.remoting)
             .text("namespace_v2", &config.namespace_v2)
+            .text("zone", &config.zone)
+            .text("zone_mode", &config.zone_mode)
             .identity("connector", self.connector.iter().map(|connector| connector.identity()))
             .identity("rpc_hook", self.rpc_hooks.iter().map(|hook| Arc::as_ptr(hook).addr()));
         #[cfg(feature = "acl")]
@@ -379,7 +440,7 @@ impl ProducerBuilder {
         let connector = self.connector;
         #[cfg(feature = "tls")]
         let connector = match &config.tls {
-            Some(tls) => Some(secured(tls, &name_servers, connector)?),
+            Some(tls) => Some(secured(tls, named.as_ref(), connector)?),
             None => connector,
         };
         if let Some(connector) = connector {
@@ -387,6 +448,9 @@ impl ProducerBuilder {
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
+            transport = transport.hook(header);
+        }
+        if let Some(header) = ZoneHeader::of(&config) {
             transport = transport.hook(header);
         }
         let hook_panics = Arc::default();
@@ -421,6 +485,8 @@ impl ProducerBuilder {
             heartbeat_interval: config.heartbeat_interval,
             heartbeat_v2: config.heartbeat_v2,
             route_refresh_interval: config.route_refresh_interval,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
             clock: Arc::clone(&config.remoting.clock),
             transport: terms,
             hook_panics,
@@ -435,10 +501,10 @@ impl ProducerBuilder {
 #[cfg(feature = "tls")]
 fn secured(
     tls: &TlsConfig,
-    name_servers: &NameServerList,
+    named: Option<&NameServerList>,
     connector: Option<Arc<dyn Connector>>,
 ) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
-    let hosts = name_servers.endpoints().iter().map(rmq_remoting::Endpoint::host);
+    let hosts = named.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
     let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
     Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }

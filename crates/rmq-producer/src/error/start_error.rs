@@ -8,6 +8,7 @@ use rmq_message::NameError;
 use rmq_remoting::{ConfigError, RemotingError};
 
 use crate::config::InvalidOption;
+use crate::discovery::DiscoveryError;
 use crate::instance::{InvalidNameServers, NameServersError, RouteError, StartFailure};
 
 /// A producer that did not start. No task and no socket is left behind.
@@ -20,6 +21,9 @@ pub enum StartError {
     /// No name server was given, or what was given is no address.
     #[error("the name-server list is not usable")]
     NameServerList(#[from] InvalidNameServers),
+    /// The name servers could not be looked up, or what looks them up was told what makes no sense.
+    #[error("the name servers were not found")]
+    Discovery(#[from] DiscoveryError),
     /// Another option makes no sense.
     #[error("an option is not valid")]
     Option(#[from] InvalidOption),
@@ -92,6 +96,7 @@ pub enum StartError {
 impl From<StartFailure> for StartError {
     fn from(failure: StartFailure) -> Self {
         match failure {
+            StartFailure::Discovery(error) => Self::Discovery(error),
             StartFailure::NameServers(error) => Self::NameServers(error),
             StartFailure::NoRuntime => Self::NoRuntime,
             StartFailure::Transport(error) => Self::Remoting(error),

@@ -8,6 +8,7 @@ mod callback;
 mod cancel;
 mod compression;
 mod connection;
+mod discovery;
 mod enqueue;
 mod error_text;
 mod fault;
