@@ -155,13 +155,22 @@ async fn attempts_of(
     let begun = cluster.request_count(RequestCode::SEND_MESSAGE_V2);
     let outcome = way.send(producer, policy, queue).await;
     cluster.clear_faults();
+    if code == ResponseCode::GO_AWAY {
+        // Connections that were told so at once count as failed dials: lets the pauses between these pass.
+        tokio::time::sleep(seconds(30)).await;
+    }
     let attempts = match &outcome {
         Ok(result) => result.attempts().to_vec(),
         Err(error) => error.attempts().to_vec(),
     };
     assert_eq!(outcome.is_ok(), is_result, "{code}: {outcome:?}");
     let requests = cluster.request_count(RequestCode::SEND_MESSAGE_V2) - begun;
-    assert_eq!(requests, attempts.len() as u64, "no attempt is hidden");
+    // Who is told to go away may ask once more on a new connection, within the same attempt.
+    let most = attempts.len() as u64 * if code == ResponseCode::GO_AWAY { 2 } else { 1 };
+    assert!(
+        (attempts.len() as u64..=most).contains(&requests),
+        "{code}: no attempt is hidden: {requests}, {outcome:?}"
+    );
     attempts
 }
 
