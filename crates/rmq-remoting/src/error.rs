@@ -108,6 +108,17 @@ pub enum RemotingError {
 }
 
 impl RemotingError {
+    /// Returns the peer's address as the text of the error shows it; `None` where the error is not about one.
+    pub fn addr(&self) -> Option<&str> {
+        match self {
+            Self::Connect { addr, .. } | Self::ConnectTimeout { addr, .. } | Self::BackingOff { addr, .. } => {
+                Some(addr.as_str())
+            }
+            Self::ConnectionLost { addr, .. } | Self::Timeout { addr, .. } | Self::Refused { addr, .. } => Some(addr),
+            Self::NoRoom { .. } | Self::DeadlineExpired | Self::Encode(_) | Self::Hook(_) | Self::Closed => None,
+        }
+    }
+
     /// Returns what is known of the request.
     pub fn certainty(&self) -> Certainty {
         match self {

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use rmq_producer::{Attempt, MessageQueue, Producer, ResponseCode, RetryPolicy, SendError, SendResult, selector};
+use rmq_producer::{
+    Attempt, MessageQueue, Producer, RemotingConfig, ResponseCode, RetryPolicy, SendError, SendResult, selector,
+};
 use rmq_testkit::{Fault, RequestCode, TestCluster};
 use tokio::sync::oneshot;
 
@@ -116,7 +118,11 @@ async fn every_answer_leads_to_the_same_tries_whatever_the_way_of_sending() {
         for tries_more in 0..=2 {
             let policy = RetryPolicy::times(tries_more);
             let policy = if strict { policy.strict() } else { policy };
-            let producer = with_defaults(&cluster).retries(policy.clone()).start().await.unwrap();
+            // Connections that were told to go away at once count as failed dials, which would have pauses that grow.
+            let mut remoting = RemotingConfig::default();
+            (remoting.reconnect_backoff_first, remoting.reconnect_backoff_max) = (milliseconds(1), milliseconds(1));
+            let builder = with_defaults(&cluster).remoting(remoting);
+            let producer = builder.retries(policy.clone()).start().await.unwrap();
             let queue = producer.publish_queues("orders").await.unwrap().remove(5);
             for way in WAYS {
                 for row in ROWS {
@@ -125,10 +131,11 @@ async fn every_answer_leads_to_the_same_tries_whatever_the_way_of_sending() {
                     let again = if strict { row.3 } else { row.2 };
                     let expected = if again { 1 + tries_more as usize } else { 1 };
                     assert_eq!(attempts.len(), expected, "{case}");
-                    for pair in attempts.windows(2) {
+                    for (nth, pair) in attempts.windows(2).enumerate() {
                         if way.keeps_its_queue() {
                             assert_eq!(pair[0].queue(), pair[1].queue(), "{case}");
-                        } else {
+                        } else if nth == 0 || row.0 != ResponseCode::GO_AWAY.0 {
+                            // Once both brokers have told to go away, the one whose pause is over first is asked.
                             assert_ne!(pair[0].broker_name(), pair[1].broker_name(), "{case}");
                         }
                     }
@@ -161,7 +168,12 @@ async fn attempts_of(
     };
     assert_eq!(outcome.is_ok(), is_result, "{code}: {outcome:?}");
     let requests = cluster.request_count(RequestCode::SEND_MESSAGE_V2) - begun;
-    assert_eq!(requests, attempts.len() as u64, "no attempt is hidden");
+    // Who is told to go away may ask once more on a new connection, within the same attempt.
+    let most = attempts.len() as u64 * if code == ResponseCode::GO_AWAY { 2 } else { 1 };
+    assert!(
+        (attempts.len() as u64..=most).contains(&requests),
+        "{code}: no attempt is hidden: {requests}, {outcome:?}"
+    );
     attempts
 }
 
