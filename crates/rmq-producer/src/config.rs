@@ -2,6 +2,18 @@
 //!
 //! Checked once, when the producer starts.
 
+#[cfg(feature = "acl")]
+mod credentials;
+mod environment;
+mod limits;
+mod nearest;
+mod options;
+mod remoting;
+mod section;
+#[cfg(feature = "tls")]
+mod tls;
+mod values;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,8 +35,38 @@ use crate::namespace::Namespace;
 use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 
+pub use environment::EnvironmentError;
+pub(crate) use options::word_of;
+pub(crate) use section::{Section, Shown, Value};
+pub(crate) use values::Times;
+
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
 /// setters of `DefaultMQProducer` and `ClientConfig`.
+///
+/// # Files
+/// It reads itself from TOML, JSON, YAML, or whatever else has a deserializer of serde. Options have the names of the fields here; a time is a text
+/// such as `"3s"`, `"500ms"` or `"1m"`, or a whole number of milliseconds; a number of bytes may be a text such as `"64MiB"`. A name that is no
+/// option is an error, which suggests the nearest one. `Display` shows every setting in the form of a TOML file, with secrets hidden.
+///
+/// ```
+/// use rmq_producer::ProducerConfig;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config: ProducerConfig = toml::from_str(
+///     r#"
+///     producer_group = "orders"
+///     name_servers = ["10.0.0.1:9876", "10.0.0.2:9876"]
+///     send_timeout = "5s"
+///     retries = { times = 3, strict = true }
+///     compression.over_bytes = "16KiB"
+///     "#,
+/// )?;
+/// assert!(config.to_string().contains("send_timeout = \"5s\""));
+/// let mistaken = toml::from_str::<ProducerConfig>("send_timout = 1").unwrap_err();
+/// assert!(mistaken.to_string().contains("did you mean send_timeout?"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProducerConfig {

@@ -33,7 +33,7 @@ pub use attempts::{Attempt, AttemptPhase};
 pub use builder::ProducerBuilder;
 pub use callback::CallbackExecutor;
 pub use compression::Compression;
-pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
+pub use config::{EnvironmentError, InvalidOption, ProducerConfig, SendHeaderVersion};
 pub use discovery::{
     AddressService, Discovery, DiscoveryError, HttpError, InvalidAddressService, NameServerEnvironment,
 };

@@ -7,6 +7,7 @@ mod bounds;
 mod callback;
 mod cancel;
 mod compression;
+mod config_file;
 mod connection;
 mod discovery;
 mod enqueue;

@@ -36,7 +36,7 @@ const ROWS: [Row; 38] = [
     (17, "topic[orders] not exist, apply first please!", true, true),
     (22, "", false, false),
     (26, "subscription group not exist", false, false),
-    (29, "request queueId[99] is illegal", false, false),
+    (29, "request queueId[99] is illegal", true, true), // by a newer route
     (204, "", true, true),
     (205, "", true, true),
     (208, "", false, false),
