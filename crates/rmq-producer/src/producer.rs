@@ -262,6 +262,31 @@ impl Producer {
         self.sender().config()
     }
 
+    /// Waits until every send that has begun by now is over, whatever its end; not for those that begin meanwhile. A send with a callback is
+    /// over when the callback begins.
+    ///
+    /// How long it may take is bounded by the deadlines of those sends; for less, put it into [`tokio::time::timeout`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(producer: rmq_producer::Producer) -> Result<(), rmq_producer::SendError> {
+    /// use rmq_producer::Message;
+    ///
+    /// for n in 0..100 {
+    ///     drop(producer.enqueue(Message::new("orders", "hello").key(n.to_string())).await?);
+    /// }
+    /// producer.flush().await;
+    /// println!("{} of them are stored", producer.metrics().stored);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn flush(&self) {
+        self.sender().flush().await;
+    }
+
     /// Refuses new sends, waits up to `grace` for those that have begun, takes leave of the brokers within what is left of it, ends all
     /// tasks and closes all sockets. What producers of the same client id share goes on until the last of them ends. A second call, from
     /// whichever clone, returns the report of the first.

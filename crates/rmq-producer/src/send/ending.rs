@@ -29,6 +29,11 @@ impl Sender {
         *report.await
     }
 
+    /// Waits for the sends that have begun by now.
+    pub(crate) async fn flush(&self) {
+        self.gate.flush().await;
+    }
+
     /// Waits for the sends that have begun and returns how many are left.
     async fn drain(&self, deadline: Deadline) -> usize {
         match tokio::time::timeout_at(deadline.instant(), self.gate.empty()).await {

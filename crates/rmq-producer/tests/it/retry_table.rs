@@ -44,7 +44,7 @@ const ROWS: [Row; 38] = [
     (210, "", false, false),
     (211, "", false, false),
     (215, "flow control", false, false),
-    (501, "not the leader of the queue", false, false),
+    (501, "not the leader of the queue", true, true), // by a newer route
     (604, "", false, false),
     (1500, "please go away", true, true),
     (2017, "", false, false),

@@ -21,6 +21,7 @@ mod refusals_live;
 mod restart;
 mod routes;
 mod send;
+mod shared_instance;
 mod status;
 mod stored;
 mod topic_admin;
