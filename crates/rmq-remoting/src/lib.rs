@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "acl")]
+mod acl;
 mod answer;
 mod client;
 mod clock;
@@ -27,8 +29,12 @@ mod rpc_hook;
 mod server;
 mod stats;
 mod tcp_connector;
+#[cfg(feature = "tls")]
+mod tls;
 mod version;
 
+#[cfg(feature = "acl")]
+pub use acl::{AclHook, Credentials, CredentialsError, CredentialsProvider, CredentialsSource, KeyFile};
 pub use answer::{Answer, AnswerFields, FieldText};
 pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
@@ -53,4 +59,9 @@ pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;
 pub use tcp_connector::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{
+    TlsAcceptor, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsProblem, TlsRoots, TlsServerConfig,
+    TlsServerMode,
+};
 pub use version::MqVersion;

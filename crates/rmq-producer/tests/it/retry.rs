@@ -201,7 +201,7 @@ async fn a_look_up_between_two_tries_that_takes_all_the_time_does_not_hide_why_t
     // look-up before the second attempt waits for as long as there is time.
     cluster.on(SEND, &Fault::reply(ResponseCode::SYSTEM_ERROR).remark("java.lang.Error").after(seconds(2)));
     let sender = producer.clone();
-    let sending = tokio::spawn(async move { sender.send(hello()).timeout(seconds(6)).retries(once_more).await });
+    let sending = spawn(async move { sender.send(hello()).timeout(seconds(6)).retries(once_more).await });
     cluster.set_perm("orders", 4);
     tokio::time::sleep(seconds(3) / 2).await;
     cluster.name_server().on(RequestCode::GET_ROUTEINFO_BY_TOPIC, Fault::silent());
