@@ -128,7 +128,9 @@ async fn every_answer_leads_to_the_same_tries_whatever_the_way_of_sending() {
                 for row in ROWS {
                     let case = format!("{row:?} by {way:?}, {tries_more} tries more, strict: {strict}");
                     let attempts = attempts_of(&cluster, &producer, way, policy.clone(), &queue, row).await;
-                    let again = if strict { row.3 } else { row.2 };
+                    // A queue that is not there has its place taken by another one, unless the caller chose it.
+                    let is_wrong_queue = row.0 == 501 || row.1.starts_with("request queueId");
+                    let again = if strict { row.3 } else { row.2 } && !(is_wrong_queue && way.keeps_its_queue());
                     let expected = if again { 1 + tries_more as usize } else { 1 };
                     assert_eq!(attempts.len(), expected, "{case}");
                     for (nth, pair) in attempts.windows(2).enumerate() {
@@ -174,6 +176,10 @@ async fn attempts_of(
         (attempts.len() as u64..=most).contains(&requests),
         "{code}: no attempt is hidden: {requests}, {outcome:?}"
     );
+    if code == ResponseCode::GO_AWAY {
+        // Whoever goes away is set aside; the next row begins when probes were answered.
+        tokio::time::sleep(seconds(3)).await;
+    }
     attempts
 }
 

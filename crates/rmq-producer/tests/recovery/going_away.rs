@@ -11,7 +11,7 @@ const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
 async fn three() -> (TestCluster, Producer) {
     let cluster = start(TestCluster::builder().memory().brokers(3).topic("orders", 4)).await;
-    let producer = with_defaults(&cluster).start().await.unwrap();
+    let producer = with_defaults(&cluster).start().await.expect("the cluster answers");
     (cluster, producer)
 }
 

@@ -14,7 +14,7 @@ const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
 /// Changes the cluster under load and returns what became of the sends.
 async fn under_load(cluster: &TestCluster, change: impl AsyncFnOnce(&TestCluster)) -> (Producer, Vec<Sent>) {
-    let producer = with_defaults(cluster).start().await.unwrap();
+    let producer = with_defaults(cluster).start().await.expect("the cluster answers");
     let load = Load::start(&producer, 4, milliseconds(20));
     sleep(milliseconds(1010)).await;
     change(cluster).await;
@@ -83,7 +83,7 @@ async fn r08_fewer_queues_cost_no_send() {
 #[tokio::test(start_paused = true)]
 async fn r08_a_route_that_is_wrong_and_stays_so_is_not_asked_for_more_than_once_a_second() {
     let cluster = start(two_brokers().auto_create_topics(false)).await;
-    let producer = with_defaults(&cluster).start().await.unwrap();
+    let producer = with_defaults(&cluster).start().await.expect("the cluster answers");
     assert!(send(&producer).await.is_ok());
     let as_before = Route::new()
         .broker("broker-a", [(0, "10.0.0.1:10911")])
@@ -103,7 +103,7 @@ async fn r08_a_route_that_is_wrong_and_stays_so_is_not_asked_for_more_than_once_
 #[tokio::test(start_paused = true)]
 async fn r14_a_thousand_tasks_and_one_topic_make_one_look_up() {
     let cluster = start(two_brokers()).await;
-    let producer = with_defaults(&cluster).check_name_servers(false).start().await.unwrap();
+    let producer = with_defaults(&cluster).check_name_servers(false).start().await.expect("the cluster answers");
     cluster.name_server().on(LOOK_UP, Fault::delay(milliseconds(500)));
     let sends = begin(&producer, 1000).await;
     assert!(sends.join_all().await.iter().all(Sent::is_ok));
