@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
-use rmq_remoting::Deadline;
+use rmq_remoting::{Connection, Deadline};
 use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -376,7 +376,13 @@ impl Sender {
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
-        let counted = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
+        let mut counted = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
+        let (brokers, connections) = (self.instance.brokers(), self.instance.remoting().connections());
+        for broker in &mut counted.brokers {
+            let address = brokers.master(&broker.name);
+            let to_it = connections.iter().filter(|line| address.as_ref().is_some_and(|to| line.peer() == to.as_str()));
+            broker.queued_bytes = to_it.map(Connection::queued_bytes).sum();
+        }
         MetricsSnapshot {
             group: self.config.producer_group.as_str().into(),
             client_id: Arc::clone(self.instance.client_id()),

@@ -180,6 +180,11 @@ impl Text {
         for (labels, broker) in brokers(snapshots) {
             self.sample(in_flight, &labels, broker.in_flight);
         }
+        let queued = "rmq_producer_unwritten_bytes";
+        self.family(queued, "gauge", "Bytes of requests that wait to be written on connections to a broker.");
+        for (labels, broker) in brokers(snapshots) {
+            self.sample(queued, &labels, broker.queued_bytes);
+        }
         let retries = "rmq_producer_retries_total";
         self.family(retries, "counter", "Attempts at a broker that were followed by another, by the reason.");
         for (labels, broker) in brokers(snapshots) {
@@ -328,6 +333,7 @@ mod tests {
             name: Arc::from(name),
             sent: 9,
             in_flight: 1,
+            queued_bytes: 77,
             stored: 5,
             degraded: 0,
             written: 0,
@@ -368,6 +374,7 @@ mod tests {
         assert_eq!(value("rmq_producer_sends_total", &[("outcome", "abandoned")]), 0.0);
         assert_eq!(value("rmq_producer_retries_total", &[("broker", "broker-b"), ("reason", "busy")]), 4.0);
         assert_eq!(value("rmq_producer_server_requests_total", &[("outcome", "checks_ignored")]), 3.0);
+        assert_eq!(value("rmq_producer_unwritten_bytes", &[("broker", "broker-a")]), 77.0);
         let busy = [("broker", "broker-a"), ("outcome", "busy")];
         assert_eq!(value("messaging_client_sent_messages_total", &busy), 3.0);
     }

@@ -65,6 +65,8 @@ pub struct BrokerMetrics {
     pub sent: u64,
     /// Attempts that are not over.
     pub in_flight: u64,
+    /// Bytes of requests that wait to be written on connections to it, those of other producers with the same client id included.
+    pub queued_bytes: u64,
     /// Answered with SEND_OK.
     pub stored: u64,
     /// Answered with another status: stored all the same.
