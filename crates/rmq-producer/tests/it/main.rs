@@ -28,6 +28,7 @@ mod send_and_sync;
 mod sharding;
 mod shutdown;
 mod start;
+mod static_topic;
 mod status;
 mod time;
 mod unit_and_retry_headers;
