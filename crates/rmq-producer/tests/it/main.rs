@@ -34,6 +34,7 @@ mod sharding;
 mod sharing;
 mod shutdown;
 mod start;
+mod static_topic;
 mod status;
 mod time;
 #[cfg(feature = "tls")]
