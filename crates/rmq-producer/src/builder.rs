@@ -8,14 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::MessageLimits;
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
 use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
+use crate::discovery::{Discovery, Finder};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
+#[cfg(feature = "tls")]
+use crate::instance::NameServerList;
 use crate::instance::{InstanceConfig, IntoNameServers, Member, MemberConfig, Terms, WithoutListeners};
 use crate::latency_fault::LatencyFault;
 use crate::namespace::{Namespace, NamespaceHeader};
@@ -23,12 +30,14 @@ use crate::producer::Producer;
 use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
+use crate::zone::ZoneHeader;
 
 /// A producer that is not started yet.
 #[must_use = "a producer exists once `start` has been awaited"]
 #[derive(Clone)]
 pub struct ProducerBuilder {
     config: ProducerConfig,
+    discovery: Option<Finder>,
     connector: Option<Arc<dyn Connector>>,
     callbacks: CallbackExecutor,
     hooks: Hooks,
@@ -38,16 +47,47 @@ pub struct ProducerBuilder {
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
         let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
-        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
+        Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
-    /// Required.
+    /// Required, unless they are [discovered](Self::discovery) or [asked for](Self::address_service).
     #[doc(alias = "setNamesrvAddr")]
     #[doc(alias = "namesrvAddr")]
     #[doc(alias = "WithNameServer")]
     pub fn name_servers(mut self, addresses: impl IntoNameServers) -> Self {
         self.config.name_servers = addresses.into_name_servers();
+        self
+    }
+
+    /// Names a web server that knows the name servers, `http://host:port/path`, which is asked every 2 minutes; of no effect where
+    /// [`name_servers`](Self::name_servers) are given. The [unit](Self::unit_name), if there is one, becomes part of the question. Default:
+    /// none; [`AddressService`](crate::AddressService) has more to set.
+    #[doc(alias("rocketmq.namesrv.domain", "TopAddressing"))]
+    pub fn address_service(mut self, url: impl Into<String>) -> Self {
+        self.config.address_service = Some(url.into());
+        self
+    }
+
+    /// Sets who says where the name servers are, instead of a list: an [`AddressService`](crate::AddressService), or your own look-up.
+    #[doc(alias("TopAddressing", "WithNsResolver"))]
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Some(Finder::new(discovery));
+        self
+    }
+
+    /// Sets the zone that every request names in its header: name servers of 5.x whose routes go by zones show its brokers only, where
+    /// [`zone_mode`](Self::zone_mode) is on. Default: none.
+    #[doc(alias("rocketmq.zone", "ROCKETMQ_ZONE", "DynamicalExtFieldRPCHook"))]
+    pub fn zone(mut self, name: impl Into<String>) -> Self {
+        self.config.zone = Some(name.into());
+        self
+    }
+
+    /// Says in every request whether routes shall go by zones. Default: not said.
+    #[doc(alias("rocketmq.zone.mode", "ROCKETMQ_ZONE_MODE"))]
+    pub fn zone_mode(mut self, on: bool) -> Self {
+        self.config.zone_mode = Some(on);
         self
     }
 
@@ -168,6 +208,20 @@ impl ProducerBuilder {
         self
     }
 
+    /// Sets for how long a topic that was not found, or had no queue to write to, is not asked for again: sends to it fail at once, so that a
+    /// storm of them is no storm of look-ups. Default: 1 s; zero asks each time.
+    pub fn missing_topic_memory(mut self, memory: Duration) -> Self {
+        self.config.missing_topic_memory = memory;
+        self
+    }
+
+    /// Sets for how long the route of a topic is kept fresh although nobody sends to it. Then it is forgotten, unless no name server answers,
+    /// and asked for when it is needed again. Default: 10 minutes.
+    pub fn unused_topic_timeout(mut self, timeout: Duration) -> Self {
+        self.config.unused_topic_timeout = timeout;
+        self
+    }
+
     /// Sets when a failed attempt is followed by another. Default: up to two more tries, at another broker where there is one.
     #[doc(alias = "setRetryTimesWhenSendFailed")]
     #[doc(alias = "setRetryTimesWhenSendAsyncFailed")]
@@ -282,6 +336,37 @@ impl ProducerBuilder {
         self
     }
 
+    /// Signs every request: values, a file, or a provider that is asked each time. Default: nothing is signed. The signature is the last step of
+    /// each attempt, after all hooks.
+    ///
+    /// ```
+    /// use rmq_producer::{Credentials, Producer};
+    ///
+    /// let builder = Producer::builder("orders").credentials(Credentials::new("orders-service", "12345678"));
+    /// ```
+    #[cfg(feature = "acl")]
+    #[doc(alias("AclClientRPCHook", "SessionCredentials", "WithCredentials"))]
+    pub fn credentials(mut self, source: impl Into<CredentialsSource>) -> Self {
+        self.config.credentials = Some(source.into());
+        self
+    }
+
+    /// Speaks TLS with name servers and brokers alike, on their usual ports. Default: plain text. Certificates must be for one of the name
+    /// servers' hosts, or for the [`server_name`](TlsConfig::server_name) of the settings.
+    ///
+    /// ```
+    /// use rmq_producer::{Producer, TlsConfig};
+    ///
+    /// let tls = TlsConfig::new().ca_file("/etc/rocketmq/ca.pem").server_name("rocketmq.example.com");
+    /// let builder = Producer::builder("orders").name_servers("10.0.0.1:9876").tls(tls);
+    /// ```
+    #[cfg(feature = "tls")]
+    #[doc(alias("setUseTLS", "useTLS", "tls.enable", "WithTls"))]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.config.tls = Some(config);
+        self
+    }
+
     /// Sets the transport's limits, connection times, clock and seed.
     #[doc(alias = "NettyClientConfig")]
     pub fn remoting(mut self, config: RemotingConfig) -> Self {
@@ -289,7 +374,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Sets where sockets come from: a proxy, memory, a simulator. Default: plain TCP.
+    /// Sets where sockets come from: a proxy, memory, a simulator. Default: TCP. TLS, if there is any, is spoken over these.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(Arc::new(connector));
         self
@@ -326,24 +411,56 @@ impl ProducerBuilder {
     #[doc(alias = "DefaultMQProducer")]
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
-        let name_servers = config.validate()?;
+        config.check()?;
+        // What is discovered is no configuration: a name that certificates may be for has to be said.
+        #[cfg(feature = "tls")]
+        let named = match self.discovery {
+            Some(_) => None,
+            None => NameServerList::parse(&config.name_servers).ok(),
+        };
+        let name_servers = match self.discovery {
+            Some(discovery) => discovery,
+            None => config.finder()?,
+        };
+        name_servers.check()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
         let mut transport = RemotingClient::builder().config(config.remoting.clone());
         let terms = Terms::default()
             .text("remoting", &config.remoting)
             .text("namespace_v2", &config.namespace_v2)
+            .text("zone", &config.zone)
+            .text("zone_mode", &config.zone_mode)
             .identity("connector", self.connector.iter().map(|connector| connector.identity()))
             .identity("rpc_hook", self.rpc_hooks.iter().map(|hook| Arc::as_ptr(hook).addr()));
-        if let Some(connector) = self.connector {
+        #[cfg(feature = "acl")]
+        let terms = terms.equal("credentials", config.credentials.clone());
+        #[cfg(feature = "tls")]
+        let terms = terms.equal("tls", config.tls.clone());
+        let connector = self.connector;
+        #[cfg(feature = "tls")]
+        let connector = match &config.tls {
+            Some(tls) => Some(secured(tls, named.as_ref(), connector)?),
+            None => connector,
+        };
+        if let Some(connector) = connector {
             transport = transport.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
             transport = transport.hook(header);
         }
+        if let Some(header) = ZoneHeader::of(&config) {
+            transport = transport.hook(header);
+        }
         let hook_panics = Arc::default();
         for hook in self.rpc_hooks {
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
+        }
+        // The last one: what a later hook added would not be signed.
+        #[cfg(feature = "acl")]
+        if let Some(source) = &config.credentials {
+            let hook = Arc::new(rmq_remoting::AclHook::new(source)?);
             transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
         let names = config.name_prefix();
@@ -368,6 +485,8 @@ impl ProducerBuilder {
             heartbeat_interval: config.heartbeat_interval,
             heartbeat_v2: config.heartbeat_v2,
             route_refresh_interval: config.route_refresh_interval,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
             clock: Arc::clone(&config.remoting.clock),
             transport: terms,
             hook_panics,
@@ -376,6 +495,18 @@ impl ProducerBuilder {
         let place = Member::join(instance, place, transport).await?;
         Ok(Producer::new(Sender::new(config, producer_group, place, self.callbacks, self.hooks)))
     }
+}
+
+/// Puts TLS around what dials. Names come from the configured list, never from a route.
+#[cfg(feature = "tls")]
+fn secured(
+    tls: &TlsConfig,
+    named: Option<&NameServerList>,
+    connector: Option<Arc<dyn Connector>>,
+) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
+    let hosts = named.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
+    let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
+    Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }
 
 /// Settings that were read from elsewhere make a producer too.

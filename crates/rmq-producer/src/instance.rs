@@ -16,6 +16,7 @@ mod lifecycle;
 mod member;
 mod name_server;
 mod name_server_list;
+mod refresh_gate;
 mod registry;
 mod requests;
 mod route_error;
@@ -25,6 +26,7 @@ mod tasks;
 mod terms;
 mod ticks;
 mod warm_up;
+mod watched_topics;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -34,6 +36,8 @@ use std::time::Duration;
 
 use rmq_remoting::{HeaderEncoding, RemotingClient, WallClock};
 use tokio_util::sync::CancellationToken;
+
+use crate::discovery::Finder;
 
 pub(crate) use brokers::Brokers;
 use groups::Groups;
@@ -53,7 +57,7 @@ pub(crate) use terms::Terms;
 
 /// What an instance is told when it begins.
 pub(crate) struct InstanceConfig {
-    pub(crate) name_servers: NameServerList,
+    pub(crate) name_servers: Finder,
     pub(crate) client_ip: Option<IpAddr>,
     /// Whether host names of name servers may be resolved here, to learn this host's address.
     pub(crate) resolve_hosts: bool,
@@ -66,6 +70,8 @@ pub(crate) struct InstanceConfig {
     pub(crate) heartbeat_interval: Duration,
     pub(crate) heartbeat_v2: bool,
     pub(crate) route_refresh_interval: Duration,
+    pub(crate) missing_topic_memory: Duration,
+    pub(crate) unused_topic_timeout: Duration,
     pub(crate) clock: Arc<dyn WallClock>,
     /// What else producers have to agree on: whatever went into the transport.
     pub(crate) transport: Terms,
@@ -91,6 +97,8 @@ impl InstanceConfig {
             heartbeat_interval,
             heartbeat_v2,
             route_refresh_interval,
+            missing_topic_memory,
+            unused_topic_timeout,
             clock: _, // for the name, which is the same
             transport,
             hook_panics: _,
@@ -98,7 +106,7 @@ impl InstanceConfig {
         } = self;
         transport
             .clone()
-            .text("name_servers", &name_servers.to_string())
+            .equal("name_servers", name_servers.clone())
             .text("create_topic_key", create_topic_key)
             .text("default_topic_queue_nums", default_topic_queue_nums)
             .text("header_encoding", header_encoding)
@@ -106,6 +114,8 @@ impl InstanceConfig {
             .text("heartbeat_interval", heartbeat_interval)
             .text("heartbeat_v2", heartbeat_v2)
             .text("route_refresh_interval", route_refresh_interval)
+            .text("missing_topic_memory", missing_topic_memory)
+            .text("unused_topic_timeout", unused_topic_timeout)
     }
 }
 
@@ -133,4 +143,15 @@ impl fmt::Debug for ClientInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientInstance").field("client_id", &self.client_id).finish_non_exhaustive()
     }
+}
+
+/// An error with its causes, for a log line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -65,6 +65,11 @@ impl Producer {
         ProducerBuilder::new(ProducerConfig::new(group))
     }
 
+    /// Begins a producer with settings that were read from elsewhere: a file, or [the environment](ProducerConfig::from_env).
+    pub fn builder_from(config: ProducerConfig) -> ProducerBuilder {
+        ProducerBuilder::new(config)
+    }
+
     pub(crate) fn new(sender: Sender) -> Self {
         Self { handle: Arc::new(Handle { sender: Arc::new(sender) }) }
     }

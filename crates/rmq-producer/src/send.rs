@@ -20,6 +20,7 @@ mod reply;
 mod retry;
 mod retry_budget;
 mod select;
+mod stale_route;
 mod tries;
 
 use std::fmt;
@@ -54,6 +55,7 @@ use retry::Next;
 use retry_budget::RetryBudget;
 pub(crate) use select::Aim;
 use select::{Cursors, Target};
+use stale_route::Doubt;
 use tries::Tries;
 
 /// What a caller may say about one send.
@@ -173,7 +175,7 @@ impl Sender {
         deadline: Deadline,
         account: &mut Account<'_>,
     ) -> Result<SendResult, SendError> {
-        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline, account).await?;
+        let Ready { prepared, mut route, mut fixed } = self.ready(message, started, options, deadline, account).await?;
         let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
         let mut tries = Tries::new(policy.tries());
         let mut degraded = None;
@@ -186,6 +188,7 @@ impl Sender {
             account.end(&attempt, stored.as_ref().map(|stored| stored.status));
             self.faults.record(&attempt);
             let failed = attempt.error().map(|error| (Arc::clone(attempt.broker_name()), error.kind()));
+            let doubt = stale_route::doubt(attempt.error());
             let again = match stored {
                 Some(stored) if stored.status == SendStatus::SendOk || !policy.is_after_degraded() => {
                     self.budget.refill();
@@ -197,6 +200,15 @@ impl Sender {
                 }
                 None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
             };
+            let again = again && !deadline.is_expired();
+            match doubt {
+                Doubt::None => {}
+                // The next try is worth a fresher route, but not all of the time.
+                Doubt::Proof if again => {
+                    self.instance.renew_stale(&route, Deadline::after(deadline.remaining() / 3)).await
+                }
+                Doubt::Hint | Doubt::Proof => self.instance.suspect_route(&route),
+            }
             if !again || deadline.is_expired() {
                 break;
             }
@@ -204,6 +216,7 @@ impl Sender {
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
                 route = fresh;
             }
+            fixed = fixed.map(|target| target.held_in(&route));
             // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
             if deadline.is_expired() {
                 break;
@@ -251,6 +264,9 @@ impl Sender {
         let attempt = self.attempt_oneway(&prepared, &route, target, options.way, deadline).await;
         account.end(&attempt, None);
         self.faults.record_oneway(&attempt);
+        if stale_route::doubt(attempt.error()) > Doubt::None {
+            self.instance.suspect_route(&route);
+        }
         match attempt.error() {
             None => Ok(attempt),
             Some(_) => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
@@ -305,7 +321,10 @@ impl Sender {
         is_fixed: bool,
         deadline: Deadline,
     ) -> bool {
-        let next = attempt.error().map_or(Next::Stop, |error| retry::after(error, policy));
+        let mut next = attempt.error().map_or(Next::Stop, |error| retry::after(error, policy));
+        if is_fixed && !route.publish.is_static() && attempt.error().is_some_and(stale_route::is_wrong_queue) {
+            next = Next::Stop; // the caller chose a queue that is not there
+        }
         let not_sent = attempt.outcome() == Some(Outcome::NotSent);
         let may_move = !is_fixed && route.data.queue_datas.len() > 1;
         let suspected = self.faults.suspects().contains(attempt.broker_name());

@@ -33,6 +33,15 @@ impl Stream {
     pub fn boxed(transport: impl Transport) -> Self {
         Self::Boxed(Box::new(transport))
     }
+
+    /// Turns it into one thing to read from and write to, whatever it is; for other protocols than that of the frames.
+    #[must_use]
+    pub fn into_transport(self) -> Box<dyn Transport> {
+        match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Boxed(transport) => transport,
+        }
+    }
 }
 
 impl std::fmt::Debug for Stream {

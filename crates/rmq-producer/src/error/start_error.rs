@@ -8,6 +8,7 @@ use rmq_message::NameError;
 use rmq_remoting::{ConfigError, RemotingError};
 
 use crate::config::InvalidOption;
+use crate::discovery::DiscoveryError;
 use crate::instance::{InvalidNameServers, NameServersError, RouteError, StartFailure};
 
 /// A producer that did not start. No task and no socket is left behind.
@@ -20,12 +21,23 @@ pub enum StartError {
     /// No name server was given, or what was given is no address.
     #[error("the name-server list is not usable")]
     NameServerList(#[from] InvalidNameServers),
+    /// The name servers could not be looked up, or what looks them up was told what makes no sense.
+    #[error("the name servers were not found")]
+    Discovery(#[from] DiscoveryError),
     /// Another option makes no sense.
     #[error("an option is not valid")]
     Option(#[from] InvalidOption),
     /// An option of the transport makes no sense.
     #[error("an option of the transport is not valid")]
     Remoting(#[from] ConfigError),
+    /// There are no usable credentials.
+    #[cfg(feature = "acl")]
+    #[error("requests cannot be signed")]
+    Credentials(#[from] rmq_remoting::CredentialsError),
+    /// TLS cannot be spoken with these settings.
+    #[cfg(feature = "tls")]
+    #[error("the settings of TLS cannot be used")]
+    Tls(#[from] rmq_remoting::TlsConfigError),
     /// No name server answered.
     #[error(
         "no name server answered; check the addresses, that a name server runs there (its usual port is 9876) and that it can be reached from here"
@@ -84,6 +96,7 @@ pub enum StartError {
 impl From<StartFailure> for StartError {
     fn from(failure: StartFailure) -> Self {
         match failure {
+            StartFailure::Discovery(error) => Self::Discovery(error),
             StartFailure::NameServers(error) => Self::NameServers(error),
             StartFailure::NoRuntime => Self::NoRuntime,
             StartFailure::Transport(error) => Self::Remoting(error),

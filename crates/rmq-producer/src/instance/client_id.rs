@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use rmq_remoting::{Deadline, Endpoint, WallClock};
 
-use super::NameServerList;
-
 /// Writes the id. A v6 address stands in brackets.
 pub(super) fn compose(ip: IpAddr, instance_name: &str, unit_name: Option<&str>) -> String {
     let (before, unit) = (if unit_name.is_some() { "@" } else { "" }, unit_name.unwrap_or_default());
@@ -34,9 +32,9 @@ pub(super) fn unique_instance_name(clock: &dyn WallClock) -> String {
 }
 
 /// Finds the address under which this host reaches its name servers; the loopback address if it has no other.
-pub(super) async fn local_ip(name_servers: &NameServerList, resolve_hosts: bool) -> IpAddr {
+pub(super) async fn local_ip(name_servers: &[Endpoint], resolve_hosts: bool) -> IpAddr {
     let deadline = Deadline::after(RESOLVE_WITHIN);
-    for server in name_servers.endpoints() {
+    for server in name_servers {
         let target = match server.host().parse::<IpAddr>() {
             Ok(ip) => Some(SocketAddr::new(ip, server.port())),
             Err(_) if resolve_hosts => resolve(server, deadline).await,
@@ -124,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_without_a_way_out_is_the_loopback_address_and_nothing_panics() {
-        let name_servers = NameServerList::parse("127.0.0.1:9876;name.invalid:1").unwrap();
+        let name_servers = ["127.0.0.1:9876", "name.invalid:1"].map(|server| Endpoint::parse(server).unwrap());
         let ip = local_ip(&name_servers, false).await;
         assert!(!ip.is_unspecified());
     }

@@ -18,13 +18,15 @@ use super::name_server::{NameServers, NameServersError};
 use super::registry::{Key, Registry};
 use super::requests::ServerRequests;
 use super::route_error::RouteError;
-use super::routes::{DefaultTopic, Routes};
+use super::routes::{DefaultTopic, RouteSettings, Routes};
 use super::tasks::Tasks;
 use super::ticks::Ticks;
-use super::{ClientInstance, InstanceConfig};
+use super::{ClientInstance, InstanceConfig, NameServerList};
+use crate::discovery::DiscoveryError;
 
 /// Why a producer did not get a place in an instance, or could not use it.
 pub(crate) enum StartFailure {
+    Discovery(DiscoveryError),
     NameServers(NameServersError),
     NoRuntime,
     Transport(ConfigError),
@@ -53,23 +55,40 @@ pub(crate) enum StartFailure {
     },
 }
 
+/// What an instance begins with.
+pub(super) struct Outset {
+    /// The name servers, if they are known.
+    pub(super) found: Option<NameServerList>,
+    pub(super) transport: RemotingClientBuilder,
+}
+
 impl ClientInstance {
     /// Begins an instance that nobody is in yet.
     pub(super) fn open(
         client_id: Arc<str>,
         ip: IpAddr,
         config: &InstanceConfig,
-        transport: RemotingClientBuilder,
+        outset: Outset,
         runtime: &Handle,
         is_shared: bool,
     ) -> Result<Arc<Self>, ConfigError> {
         let groups = Arc::new(Groups::default());
-        let remoting = ServerRequests::serve(transport, &groups, &config.request_counters).build()?;
+        let remoting = ServerRequests::serve(outset.transport, &groups, &config.request_counters).build()?;
         let name_servers = NameServers::new(config.name_servers.clone(), remoting.clone(), config.header_encoding);
+        if let Some(found) = &outset.found {
+            name_servers.take(found);
+        }
+        let name_servers = Arc::new(name_servers);
         let tasks = Tasks::new(runtime.clone());
         let default_topic =
             DefaultTopic { key: Arc::clone(&config.create_topic_key), queue_nums: config.default_topic_queue_nums };
-        let routes = Arc::new(Routes::new(name_servers, default_topic, config.api_timeout, tasks.clone()));
+        let settings = RouteSettings {
+            default_topic,
+            request_timeout: config.api_timeout,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
+        };
+        let routes = Arc::new(Routes::new(Arc::clone(&name_servers), settings, remoting.clone(), tasks.clone()));
         let options = HeartbeatOptions {
             encoding: config.header_encoding,
             request_timeout: config.api_timeout,
@@ -84,6 +103,9 @@ impl ClientInstance {
             options,
         ));
         let ticks = |period| Ticks::every(period, Arc::clone(remoting.random()));
+        if !name_servers.is_found_for_good() {
+            tasks.spawn(name_servers.keep_found(config.api_timeout));
+        }
         tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
         tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
         info!(client_id = &*client_id, "started");

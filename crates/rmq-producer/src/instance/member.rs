@@ -17,16 +17,16 @@ use rmq_route::TopicRoute;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::groups::Admission;
 use super::heartbeat::Unregistered;
-use super::lifecycle::StartFailure;
+use super::lifecycle::{Outset, StartFailure};
 use super::registry::{Key, Registry};
 use super::requests::{ServedProducer, ServerRequestMetrics};
 use super::route_error::RouteError;
 use super::tasks::Tasks;
-use super::{Brokers, ClientInstance, InstanceConfig, client_id};
+use super::{Brokers, ClientInstance, InstanceConfig, NameServerList, client_id};
 use crate::vip;
 
 /// What one producer wants of its place.
@@ -66,15 +66,27 @@ impl Member {
         transport: RemotingClientBuilder,
     ) -> Result<Self, StartFailure> {
         let Ok(runtime) = Handle::try_current() else { return Err(StartFailure::NoRuntime) };
+        let found = match config.name_servers.find(config.api_timeout).await {
+            Ok(found) => Some(found),
+            Err(error) if wishes.check_name_servers => return Err(StartFailure::Discovery(error)),
+            Err(error) => {
+                warn!(error = super::chain(&error), "no name servers were found yet");
+                None
+            }
+        };
         let ip = match config.client_ip {
             Some(ip) => ip,
-            None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
+            None => {
+                let servers = found.as_ref().map_or(&[][..], NameServerList::endpoints);
+                client_id::local_ip(servers, config.resolve_hosts).await
+            }
         };
+        let outset = Outset { found, transport };
         let member = match client_id::shared_name(config.instance_name.as_deref()) {
             None => {
                 let name = client_id::unique_instance_name(&*config.clock);
                 let client_id: Arc<str> = client_id::compose(ip, &name, config.unit_name.as_deref()).into();
-                let opened = ClientInstance::open(client_id, ip, &config, transport, &runtime, false);
+                let opened = ClientInstance::open(client_id, ip, &config, outset, &runtime, false);
                 let instance = opened.map_err(StartFailure::Transport)?;
                 match instance.groups.admit(&wishes.group, Arc::clone(&wishes.producer)) {
                     Admission::Seated(seat) => Self::seated(instance, &wishes, seat, runtime),
@@ -83,7 +95,7 @@ impl Member {
             }
             Some(name) => {
                 let client_id: Arc<str> = client_id::compose(ip, name, config.unit_name.as_deref()).into();
-                Self::share(client_id, ip, &config, &wishes, transport, runtime).await?
+                Self::share(client_id, ip, &config, &wishes, outset, runtime).await?
             }
         };
         info!(client_id = &*member.instance.client_id, group = &*wishes.group, "producer joined");
@@ -102,18 +114,18 @@ impl Member {
         ip: IpAddr,
         config: &InstanceConfig,
         wishes: &MemberConfig,
-        transport: RemotingClientBuilder,
+        outset: Outset,
         runtime: Handle,
     ) -> Result<Self, StartFailure> {
         let key = Key { client_id: Arc::clone(&client_id), runtime: runtime.id() };
         let (terms, deadline) = (config.terms(), Deadline::after(config.api_timeout));
-        let mut transport = Some(transport);
+        let mut outset = Some(outset);
         loop {
             let open = || {
                 // Used up by an instance of our own that went before anybody could join it: there is nothing left to open another.
-                let transport =
-                    transport.take().ok_or_else(|| StartFailure::StillEnding { client_id: Arc::clone(&client_id) })?;
-                ClientInstance::open(Arc::clone(&client_id), ip, config, transport, &runtime, true)
+                let outset =
+                    outset.take().ok_or_else(|| StartFailure::StillEnding { client_id: Arc::clone(&client_id) })?;
+                ClientInstance::open(Arc::clone(&client_id), ip, config, outset, &runtime, true)
                     .map_err(StartFailure::Transport)
             };
             let join = |instance: &Arc<ClientInstance>| match instance.terms.difference(&terms) {
@@ -205,6 +217,18 @@ impl Member {
         // Whatever the look-up says, it is the address that counts.
         drop(self.tasks.unless_cancelled(routes.renew(&route.topic, route.generation, deadline)).await);
         routes.master_address(broker_name).map(for_sends).transpose()
+    }
+
+    /// Asks for a topic's route anew, since a broker's answer shows that this one is out of date, and waits until it is known. At most once a
+    /// second for each topic.
+    pub(crate) async fn renew_stale(&self, route: &TopicRoute, deadline: Deadline) {
+        let renewed = self.instance.routes.renew_stale(&route.topic, route.generation, deadline);
+        let _ended = self.tasks.unless_cancelled(renewed).await;
+    }
+
+    /// Asks for a topic's route anew, since one of its brokers could not be reached; nobody waits for it.
+    pub(crate) fn suspect_route(&self, route: &TopicRoute) {
+        self.instance.routes.suspect(&route.topic, route.generation);
     }
 
     /// Sends a request and returns its answer; ends early when this producer does.

@@ -1,11 +1,15 @@
 //! Whole producers against a cluster in memory, on a paused clock.
 
+#[cfg(feature = "acl")]
+mod acl;
 mod any_compressed;
 mod bounds;
 mod callback;
 mod cancel;
 mod compression;
+mod config_file;
 mod connection;
+mod discovery;
 mod enqueue;
 mod error_text;
 mod fault;
@@ -21,6 +25,7 @@ mod oneway;
 mod queue_choice;
 mod redirect;
 mod retry;
+mod retry_table;
 mod routes;
 mod send;
 mod send_and_sync;
@@ -31,6 +36,8 @@ mod shutdown;
 mod start;
 mod status;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod unit_and_retry_headers;
 mod vip;
 mod warm_up;
