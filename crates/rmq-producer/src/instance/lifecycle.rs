@@ -160,6 +160,8 @@ impl ClientInstance {
             Freed::OneOfMany | Freed::Nothing => {}
             Freed::TheLast => {
                 self.tasks.cancel();
+                // Somebody who has left may still hold a handle.
+                self.remoting.close();
                 if let Some(key) = &self.key {
                     Registry::of_process().forget(key, self);
                 }

@@ -446,3 +446,46 @@ async fn nobody_ever_gets_a_dead_instance() {
     }
     cluster.shutdown().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_dropped_at_any_poll_leaves_its_sibling_alone_and_can_be_taken_up_again() {
+    let mut most = 0;
+    for polls in 1.. {
+        let none = tasks();
+        let cluster = start(two_brokers()).await;
+        let (a, b) = (join(&cluster, "a").await, join(&cluster, "b").await);
+        a.send(hello()).await.unwrap();
+        b.send(hello()).await.unwrap();
+        settle().await;
+        // A send that outlives the grace, so that the drain is dropped too.
+        cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::silent().times(1));
+        let (sent, done) = tokio::join!(a.send(hello()).timeout(seconds(60)).into_future(), async {
+            settle().await;
+            cluster.clear_faults();
+            let done = stop_after(polls, a.shutdown(seconds(1))).await.is_some();
+            b.send(hello()).await.expect("not touched");
+            assert_eq!(a.send(hello()).await.unwrap_err().kind(), SendErrorKind::Closed);
+            assert_eq!(a.shutdown(seconds(1)).await.unfinished, 1, "after {polls} polls");
+            done
+        });
+        assert!(sent.unwrap_err().possibly_stored(), "after {polls} polls");
+        settle().await;
+        for broker in ["broker-a", "broker-b"] {
+            assert_eq!(known(&cluster, broker), (vec!["b".to_owned()], 1), "after {polls} polls");
+        }
+        let again = join(&cluster, "a").await;
+        again.send(hello()).await.expect("the group is free again");
+        assert_eq!((a.in_flight(), a.tasks()), (0, 0), "after {polls} polls");
+        drop((again, b));
+        settle().await;
+        nothing_is_left(&cluster);
+        cluster.shutdown().await;
+        settle().await;
+        assert_eq!(tasks(), none, "after {polls} polls");
+        if done {
+            break;
+        }
+        most = polls;
+    }
+    assert!(most > 2, "{most}");
+}
