@@ -17,25 +17,27 @@ use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, Rp
 use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
+use crate::discovery::{Discovery, Finder};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
 #[cfg(feature = "tls")]
 use crate::instance::NameServerList;
-use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
+use crate::instance::{InstanceConfig, IntoNameServers, Member, MemberConfig, Terms, WithoutListeners};
 use crate::latency_fault::LatencyFault;
-use crate::metrics::Metrics;
 use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
+use crate::zone::ZoneHeader;
 
 /// A producer that is not started yet.
 #[must_use = "a producer exists once `start` has been awaited"]
 #[derive(Clone)]
 pub struct ProducerBuilder {
     config: ProducerConfig,
+    discovery: Option<Finder>,
     connector: Option<Arc<dyn Connector>>,
     callbacks: CallbackExecutor,
     hooks: Hooks,
@@ -45,16 +47,47 @@ pub struct ProducerBuilder {
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
         let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
-        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
+        Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
-    /// Required.
+    /// Required, unless they are [discovered](Self::discovery) or [asked for](Self::address_service).
     #[doc(alias = "setNamesrvAddr")]
     #[doc(alias = "namesrvAddr")]
     #[doc(alias = "WithNameServer")]
     pub fn name_servers(mut self, addresses: impl IntoNameServers) -> Self {
         self.config.name_servers = addresses.into_name_servers();
+        self
+    }
+
+    /// Names a web server that knows the name servers, `http://host:port/path`, which is asked every 2 minutes; of no effect where
+    /// [`name_servers`](Self::name_servers) are given. The [unit](Self::unit_name), if there is one, becomes part of the question. Default:
+    /// none; [`AddressService`](crate::AddressService) has more to set.
+    #[doc(alias("rocketmq.namesrv.domain", "TopAddressing"))]
+    pub fn address_service(mut self, url: impl Into<String>) -> Self {
+        self.config.address_service = Some(url.into());
+        self
+    }
+
+    /// Sets who says where the name servers are, instead of a list: an [`AddressService`](crate::AddressService), or your own look-up.
+    #[doc(alias("TopAddressing", "WithNsResolver"))]
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Some(Finder::new(discovery));
+        self
+    }
+
+    /// Sets the zone that every request names in its header: name servers of 5.x whose routes go by zones show its brokers only, where
+    /// [`zone_mode`](Self::zone_mode) is on. Default: none.
+    #[doc(alias("rocketmq.zone", "ROCKETMQ_ZONE", "DynamicalExtFieldRPCHook"))]
+    pub fn zone(mut self, name: impl Into<String>) -> Self {
+        self.config.zone = Some(name.into());
+        self
+    }
+
+    /// Says in every request whether routes shall go by zones. Default: not said.
+    #[doc(alias("rocketmq.zone.mode", "ROCKETMQ_ZONE_MODE"))]
+    pub fn zone_mode(mut self, on: bool) -> Self {
+        self.config.zone_mode = Some(on);
         self
     }
 
@@ -74,7 +107,12 @@ impl ProducerBuilder {
         self
     }
 
-    /// Names this client among others on the same host. Default: a name that nobody else has.
+    /// Names this client among others on the same host. Default: a name that nobody else has, for which `DEFAULT` stands too.
+    ///
+    /// Producers of one name, on one runtime, are one client to the brokers: they share connections, routes and heartbeats, and each has
+    /// a group of its own. All that concerns the client they have to agree on, or the start says which option differs: name servers,
+    /// namespace in headers, connector, hooks on the wire (clone a builder to use the same ones), transport, intervals. The last one to
+    /// end takes the rest along.
     #[doc(alias = "setInstanceName")]
     pub fn instance_name(mut self, name: impl Into<String>) -> Self {
         self.config.instance_name = Some(name.into());
@@ -136,6 +174,26 @@ impl ProducerBuilder {
         self
     }
 
+    /// Names topics whose routes are looked up, and whose brokers are connected, before the start is over, so that no send has to wait for
+    /// that. Default: none.
+    ///
+    /// A topic without a queue to write to fails the start; one that brokers would create has those of its template. So does a topic none
+    /// of whose brokers can be connected; one of them is enough. Each look-up and each connection may take
+    /// [`api_timeout`](Self::api_timeout).
+    #[doc(alias = "topics")]
+    pub fn warm_up<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        self.config.warm_up = topics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Chooses whether heartbeats carry a fingerprint, which stands for their content where a broker (5.1.3 and later) has heard it
+    /// before. For clients without consumers it saves next to nothing. Default: false.
+    #[doc(alias("setUseHeartbeatV2", "useHeartbeatV2"))]
+    pub fn heartbeat_v2(mut self, on: bool) -> Self {
+        self.config.heartbeat_v2 = on;
+        self
+    }
+
     /// Sets how often every known master is told that this client lives. Default: 30 s; at most 100 s.
     #[doc(alias = "setHeartbeatBrokerInterval")]
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
@@ -147,6 +205,20 @@ impl ProducerBuilder {
     #[doc(alias = "setPollNameServerInterval")]
     pub fn route_refresh_interval(mut self, interval: Duration) -> Self {
         self.config.route_refresh_interval = interval;
+        self
+    }
+
+    /// Sets for how long a topic that was not found, or had no queue to write to, is not asked for again: sends to it fail at once, so that a
+    /// storm of them is no storm of look-ups. Default: 1 s; zero asks each time.
+    pub fn missing_topic_memory(mut self, memory: Duration) -> Self {
+        self.config.missing_topic_memory = memory;
+        self
+    }
+
+    /// Sets for how long the route of a topic is kept fresh although nobody sends to it. Then it is forgotten, unless no name server answers,
+    /// and asked for when it is needed again. Default: 10 minutes.
+    pub fn unused_topic_timeout(mut self, timeout: Duration) -> Self {
+        self.config.unused_topic_timeout = timeout;
         self
     }
 
@@ -314,10 +386,15 @@ impl ProducerBuilder {
         &self.config
     }
 
-    /// Checks the options and the name servers, and starts the producer. Must be awaited inside a tokio runtime.
+    /// Checks the options and the name servers, makes the topics of [`warm_up`](Self::warm_up) ready, and starts the producer. Must be
+    /// awaited inside a tokio runtime.
+    ///
+    /// A producer with an [`instance_name`](Self::instance_name) may find one of the same client id, or group, that is about to end, and
+    /// waits for that up to [`api_timeout`](Self::api_timeout).
     ///
     /// # Errors
-    /// An option makes no sense, or no name server answered within [`api_timeout`](Self::api_timeout). Nothing is left behind then.
+    /// An option makes no sense, or not beside those of a producer of the same client id; no name server answered within
+    /// [`api_timeout`](Self::api_timeout); a topic cannot be made ready. Nothing is left behind then.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
@@ -334,53 +411,89 @@ impl ProducerBuilder {
     #[doc(alias = "DefaultMQProducer")]
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
-        let name_servers = config.validate()?;
+        config.check()?;
+        // What is discovered is no configuration: a name that certificates may be for has to be said.
+        #[cfg(feature = "tls")]
+        let named = match self.discovery {
+            Some(_) => None,
+            None => NameServerList::parse(&config.name_servers).ok(),
+        };
+        let name_servers = match self.discovery {
+            Some(discovery) => discovery,
+            None => config.finder()?,
+        };
+        name_servers.check()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
-        let mut remoting = RemotingClient::builder().config(config.remoting.clone());
+        let mut transport = RemotingClient::builder().config(config.remoting.clone());
+        let terms = Terms::default()
+            .text("remoting", &config.remoting)
+            .text("namespace_v2", &config.namespace_v2)
+            .text("zone", &config.zone)
+            .text("zone_mode", &config.zone_mode)
+            .identity("connector", self.connector.iter().map(|connector| connector.identity()))
+            .identity("rpc_hook", self.rpc_hooks.iter().map(|hook| Arc::as_ptr(hook).addr()));
+        #[cfg(feature = "acl")]
+        let terms = terms.equal("credentials", config.credentials.clone());
+        #[cfg(feature = "tls")]
+        let terms = terms.equal("tls", config.tls.clone());
         let connector = self.connector;
         #[cfg(feature = "tls")]
         let connector = match &config.tls {
-            Some(tls) => Some(secured(tls, &name_servers, connector)?),
+            Some(tls) => Some(secured(tls, named.as_ref(), connector)?),
             None => connector,
         };
         if let Some(connector) = connector {
-            remoting = remoting.connector(connector);
+            transport = transport.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
-            remoting = remoting.hook(header);
+            transport = transport.hook(header);
         }
-        let metrics = Arc::new(Metrics::default());
+        if let Some(header) = ZoneHeader::of(&config) {
+            transport = transport.hook(header);
+        }
+        let hook_panics = Arc::default();
         for hook in self.rpc_hooks {
-            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
         // The last one: what a later hook added would not be signed.
         #[cfg(feature = "acl")]
         if let Some(source) = &config.credentials {
             let hook = Arc::new(rmq_remoting::AclHook::new(source)?);
-            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
-        let remoting = remoting.build()?;
-        let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
+        let names = config.name_prefix();
+        let producer_group: Arc<str> = names.wrap(&config.producer_group).into();
+        let place = MemberConfig {
+            group: Arc::clone(&producer_group),
+            producer: Arc::new(WithoutListeners::new(Arc::clone(&producer_group))),
+            check_name_servers: config.check_name_servers,
+            warm_up: config.warm_up.iter().map(|topic| names.wrap(topic).into()).collect(),
+            vip_channel: config.vip_channel,
+        };
         let instance = InstanceConfig {
-            producer_group: Arc::clone(&producer_group),
             name_servers,
             client_ip: config.client_ip,
             resolve_hosts,
             instance_name: config.instance_name.clone(),
             unit_name: config.unit_name.clone(),
-            vip_channel: config.vip_channel,
             create_topic_key: config.create_topic_key.as_str().into(),
             default_topic_queue_nums: config.default_topic_queue_nums,
             header_encoding: config.header_encoding,
             api_timeout: config.api_timeout,
-            check_name_servers: config.check_name_servers,
             heartbeat_interval: config.heartbeat_interval,
+            heartbeat_v2: config.heartbeat_v2,
             route_refresh_interval: config.route_refresh_interval,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
+            clock: Arc::clone(&config.remoting.clock),
+            transport: terms,
+            hook_panics,
+            request_counters: Arc::default(),
         };
-        let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
+        let place = Member::join(instance, place, transport).await?;
+        Ok(Producer::new(Sender::new(config, producer_group, place, self.callbacks, self.hooks)))
     }
 }
 
@@ -388,10 +501,10 @@ impl ProducerBuilder {
 #[cfg(feature = "tls")]
 fn secured(
     tls: &TlsConfig,
-    name_servers: &NameServerList,
+    named: Option<&NameServerList>,
     connector: Option<Arc<dyn Connector>>,
 ) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
-    let hosts = name_servers.endpoints().iter().map(rmq_remoting::Endpoint::host);
+    let hosts = named.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
     let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
     Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }
@@ -400,15 +513,6 @@ fn secured(
 impl From<ProducerConfig> for ProducerBuilder {
     fn from(config: ProducerConfig) -> Self {
         Self::new(config)
-    }
-}
-
-impl From<StartFailure> for StartError {
-    fn from(failure: StartFailure) -> Self {
-        match failure {
-            StartFailure::NameServers(error) => Self::NameServers(error),
-            StartFailure::NoRuntime => Self::NoRuntime,
-        }
     }
 }
 

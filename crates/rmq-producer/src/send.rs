@@ -9,6 +9,7 @@
 mod account;
 mod attempt;
 mod compress;
+mod ending;
 mod enqueue;
 mod enter;
 mod faults;
@@ -19,6 +20,7 @@ mod reply;
 mod retry;
 mod retry_budget;
 mod select;
+mod stale_route;
 mod tries;
 
 use std::fmt;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
-use rmq_remoting::Deadline;
+use rmq_remoting::{Connection, Deadline};
 use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -38,7 +40,7 @@ use crate::config::ProducerConfig;
 use crate::error::{Failure, Outcome, SendError};
 use crate::fault_probe;
 use crate::hook::Hooks;
-use crate::instance::{ClientInstance, RouteError, ShutdownReport};
+use crate::instance::{Member, RouteError, ShutdownReport};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
@@ -53,6 +55,7 @@ use retry::Next;
 use retry_budget::RetryBudget;
 pub(crate) use select::Aim;
 use select::{Cursors, Target};
+use stale_route::Doubt;
 use tries::Tries;
 
 /// What a caller may say about one send.
@@ -72,7 +75,8 @@ pub(crate) struct Sender {
     /// In the namespace.
     producer_group: Arc<str>,
     namespace: Namespace,
-    instance: ClientInstance,
+    /// Its place in the instance.
+    instance: Member,
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
@@ -95,12 +99,11 @@ impl Sender {
     pub(crate) fn new(
         config: ProducerConfig,
         producer_group: Arc<str>,
-        instance: ClientInstance,
+        instance: Member,
         callbacks: CallbackExecutor,
         hooks: Hooks,
-        metrics: Arc<Metrics>,
     ) -> Self {
-        let random = instance.remoting().random();
+        let random = instance.random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
         let namespace = config.name_prefix();
         let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
@@ -117,7 +120,7 @@ impl Sender {
         let compression_failures = compress::Failures::default();
         let gate = Gate::new(config.back_pressure);
         let callbacks = Callbacks::new(callbacks, instance.runtime());
-        let deserted = CancellationToken::new();
+        let (deserted, metrics) = (CancellationToken::new(), Arc::new(Metrics::default()));
         Self {
             config,
             producer_group,
@@ -172,7 +175,7 @@ impl Sender {
         deadline: Deadline,
         account: &mut Account<'_>,
     ) -> Result<SendResult, SendError> {
-        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline, account).await?;
+        let Ready { prepared, mut route, mut fixed } = self.ready(message, started, options, deadline, account).await?;
         let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
         let mut tries = Tries::new(policy.tries());
         let mut degraded = None;
@@ -185,6 +188,7 @@ impl Sender {
             account.end(&attempt, stored.as_ref().map(|stored| stored.status));
             self.faults.record(&attempt);
             let failed = attempt.error().map(|error| (Arc::clone(attempt.broker_name()), error.kind()));
+            let doubt = stale_route::doubt(attempt.error());
             let again = match stored {
                 Some(stored) if stored.status == SendStatus::SendOk || !policy.is_after_degraded() => {
                     self.budget.refill();
@@ -196,6 +200,15 @@ impl Sender {
                 }
                 None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
             };
+            let again = again && !deadline.is_expired();
+            match doubt {
+                Doubt::None => {}
+                // The next try is worth a fresher route, but not all of the time.
+                Doubt::Proof if again => {
+                    self.instance.renew_stale(&route, Deadline::after(deadline.remaining() / 3)).await
+                }
+                Doubt::Hint | Doubt::Proof => self.instance.suspect_route(&route),
+            }
             if !again || deadline.is_expired() {
                 break;
             }
@@ -203,6 +216,7 @@ impl Sender {
             if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
                 route = fresh;
             }
+            fixed = fixed.map(|target| target.held_in(&route));
             // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
             if deadline.is_expired() {
                 break;
@@ -250,6 +264,9 @@ impl Sender {
         let attempt = self.attempt_oneway(&prepared, &route, target, options.way, deadline).await;
         account.end(&attempt, None);
         self.faults.record_oneway(&attempt);
+        if stale_route::doubt(attempt.error()) > Doubt::None {
+            self.instance.suspect_route(&route);
+        }
         match attempt.error() {
             None => Ok(attempt),
             Some(_) => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
@@ -304,7 +321,10 @@ impl Sender {
         is_fixed: bool,
         deadline: Deadline,
     ) -> bool {
-        let next = attempt.error().map_or(Next::Stop, |error| retry::after(error, policy));
+        let mut next = attempt.error().map_or(Next::Stop, |error| retry::after(error, policy));
+        if is_fixed && !route.publish.is_static() && attempt.error().is_some_and(stale_route::is_wrong_queue) {
+            next = Next::Stop; // the caller chose a queue that is not there
+        }
         let not_sent = attempt.outcome() == Some(Outcome::NotSent);
         let may_move = !is_fixed && route.data.queue_datas.len() > 1;
         let suspected = self.faults.suspects().contains(attempt.broker_name());
@@ -334,7 +354,7 @@ impl Sender {
                 } else {
                     let longest = retry::busy_pause(tries.busy()).min(deadline.remaining() / 2);
                     let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-                    Duration::from_nanos(self.instance.remoting().random().below(nanos))
+                    Duration::from_nanos(self.instance.random().below(nanos))
                 }
             }
         };
@@ -355,32 +375,21 @@ impl Sender {
         Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
-    pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.gate.close();
-        let deadline = Deadline::after(grace);
-        let report = self.report.get_or_init(|| async {
-            let started = Instant::now();
-            let unfinished = *self.unfinished.get_or_init(|| self.drain(deadline)).await;
-            let (unregistered, not_unregistered) = self.instance.stop(deadline).await;
-            ShutdownReport { unfinished, unregistered, not_unregistered, took: started.elapsed() }
-        });
-        *report.await
-    }
-
-    /// Waits for the sends that have begun and returns how many are left.
-    async fn drain(&self, deadline: Deadline) -> usize {
-        match tokio::time::timeout_at(deadline.instant(), self.gate.empty()).await {
-            Ok(()) => 0,
-            Err(_) => self.gate.count(),
-        }
-    }
-
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        let mut counted = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
+        let (brokers, connections) = (self.instance.brokers(), self.instance.remoting().connections());
+        for broker in &mut counted.brokers {
+            let address = brokers.master(&broker.name);
+            let to_it = connections.iter().filter(|line| address.as_ref().is_some_and(|to| line.peer() == to.as_str()));
+            broker.queued_bytes = to_it.map(Connection::queued_bytes).sum();
+        }
         MetricsSnapshot {
             group: self.config.producer_group.as_str().into(),
             client_id: Arc::clone(self.instance.client_id()),
             compression_failures: self.compression_failures(),
-            ..self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+            hook_panics: counted.hook_panics + self.instance.hook_panics(),
+            server_requests: self.instance.server_requests(),
+            ..counted
         }
     }
 
@@ -397,7 +406,7 @@ impl Sender {
         self.instance.tasks() + self.callbacks.pending()
     }
 
-    pub(crate) fn instance(&self) -> &ClientInstance {
+    pub(crate) fn instance(&self) -> &Member {
         &self.instance
     }
 }

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 
 use super::ProducerConfig;
+use crate::discovery::NameServerEnvironment;
 
 impl ProducerConfig {
     /// Settings from the environment, everything else by default; the producer group is still to be set. See
@@ -34,6 +35,8 @@ impl ProducerConfig {
     /// | variable | sets |
     /// |---|---|
     /// | `NAMESRV_ADDR` | `name_servers` |
+    /// | `ROCKETMQ_NAMESRV_DOMAIN`, `ROCKETMQ_NAMESRV_SUBGROUP` | `address_service`, asked where there are no `name_servers` |
+    /// | `ROCKETMQ_ZONE`, `ROCKETMQ_ZONE_MODE` | `zone`, `zone_mode` |
     /// | `ROCKETMQ_NAMESPACE` | `namespace` |
     /// | `ROCKETMQ_ACCESS_KEY`, `ROCKETMQ_SECRET_KEY`, `ROCKETMQ_SECURITY_TOKEN` | `credentials` |
     /// | `ROCKETMQ_TLS` | `tls`: `on`, `off`, or `insecure`, which accepts any certificate |
@@ -58,9 +61,16 @@ impl ProducerConfig {
                 value.into_string().map(Some).map_err(|_| EnvironmentError::new(variable, "holds no Unicode text"))
             }
         };
-        if let Some(name_servers) = read("NAMESRV_ADDR")? {
+        for variable in NameServerEnvironment::VARIABLES {
+            read(variable)?;
+        }
+        let found = NameServerEnvironment::read_from(|name| look_up(name)?.into_string().ok());
+        if let Some(name_servers) = found.name_servers {
             self.name_servers = name_servers;
         }
+        self.address_service = found.address_service.or_else(|| self.address_service.take());
+        self.zone = found.zone.or_else(|| self.zone.take());
+        self.zone_mode = found.zone_mode.or(self.zone_mode);
         if let Some(namespace) = read("ROCKETMQ_NAMESPACE")? {
             self.namespace = Some(namespace);
         }
@@ -158,6 +168,14 @@ mod tests {
         expected.name_servers = "a:1;b:2".to_owned();
         expected.namespace = Some("tenant".to_owned());
         assert_eq!(set.to_string(), expected.to_string());
+        let found = config(&[
+            ("ROCKETMQ_NAMESRV_DOMAIN", "ns.example"),
+            ("ROCKETMQ_ZONE", "z1"),
+            ("ROCKETMQ_ZONE_MODE", "true"),
+        ])
+        .unwrap();
+        assert_eq!(found.address_service.as_deref(), Some("http://ns.example:8080/rocketmq/nsaddr"));
+        assert_eq!((found.zone.as_deref(), found.zone_mode), (Some("z1"), Some(true)));
         let nothing = config(&[("NAMESRV_ADDR", ""), ("ROCKETMQ_TLS", ""), ("ROCKETMQ_SECRET_KEY", "")]).unwrap();
         assert_eq!(nothing.to_string(), ProducerConfig::new("pg").to_string());
     }

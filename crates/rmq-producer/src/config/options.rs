@@ -45,6 +45,7 @@ impl Section for ProducerConfig {
     const KEYS: &'static [&'static str] = &[
         "producer_group",
         "name_servers",
+        "address_service",
         "instance_name",
         "client_ip",
         "send_timeout",
@@ -56,8 +57,12 @@ impl Section for ProducerConfig {
         "limits",
         "max_group_length",
         "check_name_servers",
+        "warm_up",
         "heartbeat_interval",
+        "heartbeat_v2",
         "route_refresh_interval",
+        "missing_topic_memory",
+        "unused_topic_timeout",
         "retries",
         "back_pressure",
         "queue_choice",
@@ -67,6 +72,8 @@ impl Section for ProducerConfig {
         "namespace_v2",
         "unit_mode",
         "unit_name",
+        "zone",
+        "zone_mode",
         "vip_channel",
         "credentials",
         "tls",
@@ -77,6 +84,7 @@ impl Section for ProducerConfig {
         match key {
             "producer_group" => self.producer_group = value.plain()?,
             "name_servers" => self.name_servers = value.plain::<OneOrMany>()?.joined(),
+            "address_service" => self.address_service = Some(value.plain()?),
             "instance_name" => self.instance_name = Some(value.plain()?),
             "client_ip" => self.client_ip = Some(value.plain()?),
             "send_timeout" => self.send_timeout = value.time()?,
@@ -92,8 +100,12 @@ impl Section for ProducerConfig {
             }
             "max_group_length" => self.max_group_length = value.plain()?,
             "check_name_servers" => self.check_name_servers = value.plain()?,
+            "warm_up" => self.warm_up = value.plain()?,
             "heartbeat_interval" => self.heartbeat_interval = value.time()?,
+            "heartbeat_v2" => self.heartbeat_v2 = value.plain()?,
             "route_refresh_interval" => self.route_refresh_interval = value.time()?,
+            "missing_topic_memory" => self.missing_topic_memory = value.time()?,
+            "unused_topic_timeout" => self.unused_topic_timeout = value.time()?,
             "retries" => value.section(&mut self.retries)?,
             "back_pressure" => value.section(&mut self.back_pressure)?,
             "queue_choice" => self.queue_choice = value.word(QUEUE_CHOICES)?,
@@ -106,6 +118,8 @@ impl Section for ProducerConfig {
             "namespace_v2" => self.namespace_v2 = Some(value.plain()?),
             "unit_mode" => self.unit_mode = value.plain()?,
             "unit_name" => self.unit_name = Some(value.plain()?),
+            "zone" => self.zone = Some(value.plain()?),
+            "zone_mode" => self.zone_mode = Some(value.plain()?),
             "vip_channel" => self.vip_channel = value.plain()?,
             #[cfg(feature = "acl")]
             "credentials" => self.credentials = Some(super::credentials::read(value)?),
@@ -128,6 +142,7 @@ impl Section for ProducerConfig {
         let Self {
             producer_group,
             name_servers,
+            address_service,
             instance_name,
             client_ip,
             send_timeout,
@@ -139,8 +154,12 @@ impl Section for ProducerConfig {
             limits,
             max_group_length,
             check_name_servers,
+            warm_up,
             heartbeat_interval,
+            heartbeat_v2,
             route_refresh_interval,
+            missing_topic_memory,
+            unused_topic_timeout,
             retries,
             back_pressure,
             queue_choice,
@@ -150,6 +169,8 @@ impl Section for ProducerConfig {
             namespace_v2,
             unit_mode,
             unit_name,
+            zone,
+            zone_mode,
             vip_channel,
             #[cfg(feature = "acl")]
             credentials,
@@ -159,6 +180,7 @@ impl Section for ProducerConfig {
         } = self;
         out.text("producer_group", producer_group);
         out.text("name_servers", name_servers);
+        out.text_or_unset("address_service", address_service.as_deref());
         out.text_or_unset("instance_name", instance_name.as_deref());
         out.text_or_unset("client_ip", client_ip.map(|ip| ip.to_string()).as_deref());
         out.time("send_timeout", *send_timeout);
@@ -170,8 +192,12 @@ impl Section for ProducerConfig {
         out.section("limits", &Limits(limits.clone()));
         out.line("max_group_length", max_group_length);
         out.line("check_name_servers", check_name_servers);
+        out.texts("warm_up", warm_up);
         out.time("heartbeat_interval", *heartbeat_interval);
+        out.line("heartbeat_v2", heartbeat_v2);
         out.time("route_refresh_interval", *route_refresh_interval);
+        out.time("missing_topic_memory", *missing_topic_memory);
+        out.time("unused_topic_timeout", *unused_topic_timeout);
         out.section("retries", retries);
         out.section("back_pressure", back_pressure);
         out.text("queue_choice", word_of(QUEUE_CHOICES, *queue_choice));
@@ -184,6 +210,11 @@ impl Section for ProducerConfig {
         out.text_or_unset("namespace_v2", namespace_v2.as_deref());
         out.line("unit_mode", unit_mode);
         out.text_or_unset("unit_name", unit_name.as_deref());
+        out.text_or_unset("zone", zone.as_deref());
+        match zone_mode {
+            Some(zone_mode) => out.line("zone_mode", zone_mode),
+            None => out.unset("zone_mode"),
+        }
         out.line("vip_channel", vip_channel);
         #[cfg(feature = "acl")]
         match credentials {

@@ -142,6 +142,11 @@ impl Shown {
         self.line(key, Quoted(value));
     }
 
+    pub(crate) fn texts(&mut self, key: &str, values: &[String]) {
+        let quoted: Vec<String> = values.iter().map(|value| Quoted(value).to_string()).collect();
+        self.line(key, format_args!("[{}]", quoted.join(", ")));
+    }
+
     pub(crate) fn time(&mut self, key: &str, value: std::time::Duration) {
         self.line(key, Quoted(&Time(value).to_string()));
     }

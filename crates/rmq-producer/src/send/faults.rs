@@ -8,7 +8,7 @@ use rmq_fault::{
     BrokerLoads, Candidates, Choice, InFlight, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn,
     select_of_two,
 };
-use rmq_remoting::RemotingError;
+use rmq_remoting::{RemotingError, ResponseCode};
 use rmq_route::TopicRoute;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -38,7 +38,7 @@ enum Verdict {
     Answered,
     /// It was lost on the way, which happens to brokers that restart: a penalty, no suspicion.
     Lost,
-    /// It went silent, or could not be connected.
+    /// It went silent, could not be connected, or is going away.
     Silent,
     /// The attempt's end was not the broker's doing.
     Innocent,
@@ -119,7 +119,7 @@ impl Faults {
                 if self.suspects.add(broker, Instant::now().into_std()) {
                     warn!(
                         broker = &**broker,
-                        "broker is silent or cannot be reached: set aside until a probe is answered"
+                        "broker is silent, going away or cannot be reached: set aside until a probe is answered"
                     );
                     self.suspected.notify_one();
                 }
@@ -145,6 +145,8 @@ impl Faults {
 fn verdict(error: Option<&AttemptError>) -> Verdict {
     match error {
         None => Verdict::Good,
+        // It is about to end: as good as gone, until a probe is answered.
+        Some(AttemptError::Refused { code: ResponseCode::GO_AWAY, .. }) => Verdict::Silent,
         Some(AttemptError::Refused { .. } | AttemptError::UnreadableAnswer { .. }) => Verdict::Answered,
         Some(AttemptError::NoBroker { .. } | AttemptError::BadAddress { .. } | AttemptError::Forbidden { .. }) => {
             Verdict::Innocent
@@ -161,3 +163,6 @@ fn verdict(error: Option<&AttemptError>) -> Verdict {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

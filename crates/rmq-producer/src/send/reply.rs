@@ -70,6 +70,15 @@ pub(super) fn classify(code: ResponseCode, remark: &str) -> Outcome {
     }
 }
 
+/// Tells whether the broker says that it does not have the queue: one of another number might be taken, or by another broker.
+pub(super) fn is_wrong_queue(code: ResponseCode, remark: &str) -> bool {
+    match code {
+        ResponseCode::SYSTEM_ERROR | ResponseCode::INVALID_PARAMETER => remark.starts_with(WRONG_QUEUE_REMARK),
+        ResponseCode::NOT_LEADER_FOR_QUEUE => true, // of a static topic
+        _ => false,
+    }
+}
+
 /// SYSTEM_ERROR covers refusals, a full page cache, and stores that failed half-way; only the remark tells them apart.
 fn by_remark(remark: &str) -> Outcome {
     if BUSY_REMARKS.iter().any(|start| remark.starts_with(start)) {
@@ -92,11 +101,14 @@ const BUSY_REMARKS: &[&str] = &[
     "broker unable to service, until ",    // its start time is not reached (SendMessageProcessor#preSend)
 ];
 
+/// 4.9, under INVALID_PARAMETER since 5.3.2 (AbstractSendMessageProcessor#msgCheck).
+const WRONG_QUEUE_REMARK: &str = "request queueId[";
+
 /// Remarks of a broker that refused before it stored.
 const REFUSAL_REMARKS: &[&str] = &[
     ACL_REMARK,
-    "request queueId[",    // 4.9, 29 since 5.3.2 (AbstractSendMessageProcessor#msgCheck)
-    "The specified topic", // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
+    WRONG_QUEUE_REMARK,
+    "The specified topic",                   // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
     "accurate timer message is not enabled", // 5.x
 ];
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rmq_remoting::{Certainty, Deadline, RemotingError};
 
+use super::reply::is_wrong_queue;
 use crate::error::{AttemptError, Outcome, is_access_refused};
 use crate::retry_policy::RetryPolicy;
 
@@ -36,6 +37,8 @@ pub(super) fn after(error: &AttemptError, policy: &RetryPolicy) -> Next {
             Certainty::MaybeExecuted => unless_strict(policy),
             Certainty::Refused => Next::Stop,
         },
+        // Whatever the policy's codes: the next try goes elsewhere, or by a newer route.
+        AttemptError::Refused { code, remark, .. } if is_wrong_queue(*code, remark) => Next::Again,
         AttemptError::Refused { code, remark, .. } if !policy.is_after(*code) || is_access_refused(*code, remark) => {
             Next::Stop
         }

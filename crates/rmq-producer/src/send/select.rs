@@ -71,10 +71,16 @@ impl Sender {
                 Some(chosen.ok_or(SelectError::OutOfRange { position, queues: queues.len() })?.clone())
             }
         };
-        let Some(queue) = queue else { return Ok(None) };
-        // A queue of a static topic names no broker of its own; any other one does.
-        let broker_name = route.publish.broker_of(&queue).unwrap_or_else(|| queue.broker_name());
-        Ok(Some(Target { broker_name: Arc::clone(broker_name), queue }))
+        Ok(queue.map(|queue| Target { broker_name: Arc::clone(queue.broker_name()), queue }.held_in(route)))
+    }
+}
+
+impl Target {
+    /// The same queue at the broker that holds it by this route. A queue of a static topic names no broker of its own; any other one does.
+    pub(super) fn held_in(mut self, route: &TopicRoute) -> Self {
+        let broker_name = route.publish.broker_of(&self.queue).unwrap_or_else(|| self.queue.broker_name());
+        self.broker_name = Arc::clone(broker_name);
+        self
     }
 }
 
