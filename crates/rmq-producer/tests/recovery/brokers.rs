@@ -45,7 +45,7 @@ async fn r02_when_one_of_two_masters_is_killed_the_other_takes_over() {
         let producer = ready(&cluster).await;
         cluster.on(SEND, &Fault::delay(milliseconds(5)));
         let load = Load::start(&producer, 50, milliseconds(20));
-        sleep(milliseconds(200)).await;
+        sleep(milliseconds(203)).await; // while all of them wait for their answers
         let killed = Instant::now();
         cluster.broker("broker-a").kill().await;
         sleep(seconds(10)).await;
