@@ -8,6 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::MessageLimits;
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
 use crate::callback::CallbackExecutor;
@@ -17,9 +21,10 @@ use crate::discovery::{Discovery, Finder};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
-use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
+#[cfg(feature = "tls")]
+use crate::instance::NameServerList;
+use crate::instance::{InstanceConfig, IntoNameServers, Member, MemberConfig, Terms, WithoutListeners};
 use crate::latency_fault::LatencyFault;
-use crate::metrics::Metrics;
 use crate::namespace::{Namespace, NamespaceHeader};
 use crate::producer::Producer;
 use crate::queue_choice::QueueChoice;
@@ -102,7 +107,12 @@ impl ProducerBuilder {
         self
     }
 
-    /// Names this client among others on the same host. Default: a name that nobody else has.
+    /// Names this client among others on the same host. Default: a name that nobody else has, for which `DEFAULT` stands too.
+    ///
+    /// Producers of one name, on one runtime, are one client to the brokers: they share connections, routes and heartbeats, and each has
+    /// a group of its own. All that concerns the client they have to agree on, or the start says which option differs: name servers,
+    /// namespace in headers, connector, hooks on the wire (clone a builder to use the same ones), transport, intervals. The last one to
+    /// end takes the rest along.
     #[doc(alias = "setInstanceName")]
     pub fn instance_name(mut self, name: impl Into<String>) -> Self {
         self.config.instance_name = Some(name.into());
@@ -161,6 +171,26 @@ impl ProducerBuilder {
     /// Chooses whether the start fails when no name server answers. Default: true.
     pub fn check_name_servers(mut self, check: bool) -> Self {
         self.config.check_name_servers = check;
+        self
+    }
+
+    /// Names topics whose routes are looked up, and whose brokers are connected, before the start is over, so that no send has to wait for
+    /// that. Default: none.
+    ///
+    /// A topic without a queue to write to fails the start; one that brokers would create has those of its template. So does a topic none
+    /// of whose brokers can be connected; one of them is enough. Each look-up and each connection may take
+    /// [`api_timeout`](Self::api_timeout).
+    #[doc(alias = "topics")]
+    pub fn warm_up<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        self.config.warm_up = topics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Chooses whether heartbeats carry a fingerprint, which stands for their content where a broker (5.1.3 and later) has heard it
+    /// before. For clients without consumers it saves next to nothing. Default: false.
+    #[doc(alias("setUseHeartbeatV2", "useHeartbeatV2"))]
+    pub fn heartbeat_v2(mut self, on: bool) -> Self {
+        self.config.heartbeat_v2 = on;
         self
     }
 
@@ -306,6 +336,37 @@ impl ProducerBuilder {
         self
     }
 
+    /// Signs every request: values, a file, or a provider that is asked each time. Default: nothing is signed. The signature is the last step of
+    /// each attempt, after all hooks.
+    ///
+    /// ```
+    /// use rmq_producer::{Credentials, Producer};
+    ///
+    /// let builder = Producer::builder("orders").credentials(Credentials::new("orders-service", "12345678"));
+    /// ```
+    #[cfg(feature = "acl")]
+    #[doc(alias("AclClientRPCHook", "SessionCredentials", "WithCredentials"))]
+    pub fn credentials(mut self, source: impl Into<CredentialsSource>) -> Self {
+        self.config.credentials = Some(source.into());
+        self
+    }
+
+    /// Speaks TLS with name servers and brokers alike, on their usual ports. Default: plain text. Certificates must be for one of the name
+    /// servers' hosts, or for the [`server_name`](TlsConfig::server_name) of the settings.
+    ///
+    /// ```
+    /// use rmq_producer::{Producer, TlsConfig};
+    ///
+    /// let tls = TlsConfig::new().ca_file("/etc/rocketmq/ca.pem").server_name("rocketmq.example.com");
+    /// let builder = Producer::builder("orders").name_servers("10.0.0.1:9876").tls(tls);
+    /// ```
+    #[cfg(feature = "tls")]
+    #[doc(alias("setUseTLS", "useTLS", "tls.enable", "WithTls"))]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.config.tls = Some(config);
+        self
+    }
+
     /// Sets the transport's limits, connection times, clock and seed.
     #[doc(alias = "NettyClientConfig")]
     pub fn remoting(mut self, config: RemotingConfig) -> Self {
@@ -313,7 +374,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Sets where sockets come from: a proxy, memory, a simulator. Default: plain TCP.
+    /// Sets where sockets come from: a proxy, memory, a simulator. Default: TCP. TLS, if there is any, is spoken over these.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(Arc::new(connector));
         self
@@ -325,10 +386,15 @@ impl ProducerBuilder {
         &self.config
     }
 
-    /// Checks the options and the name servers, and starts the producer. Must be awaited inside a tokio runtime.
+    /// Checks the options and the name servers, makes the topics of [`warm_up`](Self::warm_up) ready, and starts the producer. Must be
+    /// awaited inside a tokio runtime.
+    ///
+    /// A producer with an [`instance_name`](Self::instance_name) may find one of the same client id, or group, that is about to end, and
+    /// waits for that up to [`api_timeout`](Self::api_timeout).
     ///
     /// # Errors
-    /// An option makes no sense, or no name server answered within [`api_timeout`](Self::api_timeout). Nothing is left behind then.
+    /// An option makes no sense, or not beside those of a producer of the same client id; no name server answered within
+    /// [`api_timeout`](Self::api_timeout); a topic cannot be made ready. Nothing is left behind then.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
@@ -346,6 +412,12 @@ impl ProducerBuilder {
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
         config.check()?;
+        // What is discovered is no configuration: a name that certificates may be for has to be said.
+        #[cfg(feature = "tls")]
+        let named = match self.discovery {
+            Some(_) => None,
+            None => NameServerList::parse(&config.name_servers).ok(),
+        };
         let name_servers = match self.discovery {
             Some(discovery) => discovery,
             None => config.finder()?,
@@ -353,60 +425,94 @@ impl ProducerBuilder {
         name_servers.check()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
-        let mut remoting = RemotingClient::builder().config(config.remoting.clone());
-        if let Some(connector) = self.connector {
-            remoting = remoting.connector(connector);
+        let mut transport = RemotingClient::builder().config(config.remoting.clone());
+        let terms = Terms::default()
+            .text("remoting", &config.remoting)
+            .text("namespace_v2", &config.namespace_v2)
+            .text("zone", &config.zone)
+            .text("zone_mode", &config.zone_mode)
+            .identity("connector", self.connector.iter().map(|connector| connector.identity()))
+            .identity("rpc_hook", self.rpc_hooks.iter().map(|hook| Arc::as_ptr(hook).addr()));
+        #[cfg(feature = "acl")]
+        let terms = terms.equal("credentials", config.credentials.clone());
+        #[cfg(feature = "tls")]
+        let terms = terms.equal("tls", config.tls.clone());
+        let connector = self.connector;
+        #[cfg(feature = "tls")]
+        let connector = match &config.tls {
+            Some(tls) => Some(secured(tls, named.as_ref(), connector)?),
+            None => connector,
+        };
+        if let Some(connector) = connector {
+            transport = transport.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         if let Some(header) = NamespaceHeader::of(&namespace_v2) {
-            remoting = remoting.hook(header);
+            transport = transport.hook(header);
         }
         if let Some(header) = ZoneHeader::of(&config) {
-            remoting = remoting.hook(header);
+            transport = transport.hook(header);
         }
-        let metrics = Arc::new(Metrics::default());
+        let hook_panics = Arc::default();
         for hook in self.rpc_hooks {
-            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
-        let remoting = remoting.build()?;
-        let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
+        // The last one: what a later hook added would not be signed.
+        #[cfg(feature = "acl")]
+        if let Some(source) = &config.credentials {
+            let hook = Arc::new(rmq_remoting::AclHook::new(source)?);
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
+        }
+        let names = config.name_prefix();
+        let producer_group: Arc<str> = names.wrap(&config.producer_group).into();
+        let place = MemberConfig {
+            group: Arc::clone(&producer_group),
+            producer: Arc::new(WithoutListeners::new(Arc::clone(&producer_group))),
+            check_name_servers: config.check_name_servers,
+            warm_up: config.warm_up.iter().map(|topic| names.wrap(topic).into()).collect(),
+            vip_channel: config.vip_channel,
+        };
         let instance = InstanceConfig {
-            producer_group: Arc::clone(&producer_group),
             name_servers,
             client_ip: config.client_ip,
             resolve_hosts,
             instance_name: config.instance_name.clone(),
             unit_name: config.unit_name.clone(),
-            vip_channel: config.vip_channel,
             create_topic_key: config.create_topic_key.as_str().into(),
             default_topic_queue_nums: config.default_topic_queue_nums,
             header_encoding: config.header_encoding,
             api_timeout: config.api_timeout,
-            check_name_servers: config.check_name_servers,
             heartbeat_interval: config.heartbeat_interval,
+            heartbeat_v2: config.heartbeat_v2,
             route_refresh_interval: config.route_refresh_interval,
             missing_topic_memory: config.missing_topic_memory,
             unused_topic_timeout: config.unused_topic_timeout,
+            clock: Arc::clone(&config.remoting.clock),
+            transport: terms,
+            hook_panics,
+            request_counters: Arc::default(),
         };
-        let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
+        let place = Member::join(instance, place, transport).await?;
+        Ok(Producer::new(Sender::new(config, producer_group, place, self.callbacks, self.hooks)))
     }
+}
+
+/// Puts TLS around what dials. Names come from the configured list, never from a route.
+#[cfg(feature = "tls")]
+fn secured(
+    tls: &TlsConfig,
+    named: Option<&NameServerList>,
+    connector: Option<Arc<dyn Connector>>,
+) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
+    let hosts = named.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
+    let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
+    Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }
 
 /// Settings that were read from elsewhere make a producer too.
 impl From<ProducerConfig> for ProducerBuilder {
     fn from(config: ProducerConfig) -> Self {
         Self::new(config)
-    }
-}
-
-impl From<StartFailure> for StartError {
-    fn from(failure: StartFailure) -> Self {
-        match failure {
-            StartFailure::Discovery(error) => Self::Discovery(error),
-            StartFailure::NameServers(error) => Self::NameServers(error),
-            StartFailure::NoRuntime => Self::NoRuntime,
-        }
     }
 }
 

@@ -2,11 +2,27 @@
 //!
 //! Checked once, when the producer starts.
 
+#[cfg(feature = "acl")]
+mod credentials;
+mod environment;
+mod limits;
+mod nearest;
+mod options;
+mod remoting;
+mod section;
+#[cfg(feature = "tls")]
+mod tls;
+mod values;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use rmq_message::validate::{DEFAULT_PRODUCER_GROUP, MAX_GROUP_LENGTH, MAX_OLD_GROUP_LENGTH, validate_group_up_to};
 use rmq_message::{MessageLimits, NameError, validate_topic};
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{HeaderEncoding, RemotingConfig};
 
 use crate::compression::Compression;
@@ -19,8 +35,38 @@ use crate::namespace::Namespace;
 use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 
+pub use environment::EnvironmentError;
+pub(crate) use options::word_of;
+pub(crate) use section::{Section, Shown, Value};
+pub(crate) use values::Times;
+
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
 /// setters of `DefaultMQProducer` and `ClientConfig`.
+///
+/// # Files
+/// It reads itself from TOML, JSON, YAML, or whatever else has a deserializer of serde. Options have the names of the fields here; a time is a text
+/// such as `"3s"`, `"500ms"` or `"1m"`, or a whole number of milliseconds; a number of bytes may be a text such as `"64MiB"`. A name that is no
+/// option is an error, which suggests the nearest one. `Display` shows every setting in the form of a TOML file, with secrets hidden.
+///
+/// ```
+/// use rmq_producer::ProducerConfig;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config: ProducerConfig = toml::from_str(
+///     r#"
+///     producer_group = "orders"
+///     name_servers = ["10.0.0.1:9876", "10.0.0.2:9876"]
+///     send_timeout = "5s"
+///     retries = { times = 3, strict = true }
+///     compression.over_bytes = "16KiB"
+///     "#,
+/// )?;
+/// assert!(config.to_string().contains("send_timeout = \"5s\""));
+/// let mistaken = toml::from_str::<ProducerConfig>("send_timout = 1").unwrap_err();
+/// assert!(mistaken.to_string().contains("did you mean send_timeout?"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProducerConfig {
@@ -32,7 +78,9 @@ pub struct ProducerConfig {
     /// Address of a web server that knows the name servers, where none are given: `http://host:port/path`, see
     /// [`AddressService`](crate::AddressService). Default: none.
     pub address_service: Option<String>,
-    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`).
+    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`), which
+    /// `DEFAULT` stands for too. Producers of one name share their connections, see
+    /// [`ProducerBuilder::instance_name`](crate::ProducerBuilder::instance_name).
     pub instance_name: Option<String>,
     /// This host's address as ids show it. Default: none, i.e. the one that the system would reach the name servers from.
     pub client_ip: Option<IpAddr>,
@@ -54,6 +102,10 @@ pub struct ProducerConfig {
     pub max_group_length: usize,
     /// Whether the start fails when no name server answers. Default: true.
     pub check_name_servers: bool,
+    /// Topics whose routes and brokers are made ready by the start. Default: none.
+    pub warm_up: Vec<String>,
+    /// Whether a fingerprint stands for what a broker has heard before. Default: no.
+    pub heartbeat_v2: bool,
     /// How often every known master is told that this client lives. Default: 30 s; at most 100 s, since brokers forget a client after 120 s.
     pub heartbeat_interval: Duration,
     /// How often the routes of the topics in use are asked for again. Default: 30 s.
@@ -89,6 +141,12 @@ pub struct ProducerConfig {
     pub zone_mode: Option<bool>,
     /// Whether messages go to the second port of each broker, two below the first. Default: no.
     pub vip_channel: bool,
+    /// As whom requests are signed. Default: none, i.e. they are not.
+    #[cfg(feature = "acl")]
+    pub credentials: Option<CredentialsSource>,
+    /// How TLS is spoken, with name servers and brokers alike. Default: not at all.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsConfig>,
     /// Settings of the transport: limits, connections, clock, seed.
     pub remoting: RemotingConfig,
 }
@@ -123,6 +181,8 @@ impl ProducerConfig {
             limits: MessageLimits::default(),
             max_group_length: MAX_GROUP_LENGTH,
             check_name_servers: true,
+            warm_up: Vec::new(),
+            heartbeat_v2: false,
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
             missing_topic_memory: Duration::from_secs(1),
@@ -139,6 +199,10 @@ impl ProducerConfig {
             zone: None,
             zone_mode: None,
             vip_channel: false,
+            #[cfg(feature = "acl")]
+            credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             remoting: RemotingConfig::default(),
         }
     }
@@ -216,6 +280,11 @@ impl ProducerConfig {
                 return Err(InvalidOption::new(option, "it holds a control character".to_owned()));
             }
         }
+        for topic in &self.warm_up {
+            if let Err(error) = validate_topic(topic) {
+                return Err(InvalidOption::new("warm_up", format!("{topic:?}: {error}")));
+            }
+        }
         for (option, namespace) in [("namespace", &self.namespace), ("namespace_v2", &self.namespace_v2)] {
             if let Some(Err(error)) = namespace.as_deref().filter(|text| !text.is_empty()).map(validate_topic) {
                 return Err(InvalidOption::new(option, error.to_string()));
@@ -271,7 +340,8 @@ mod tests {
     #[test]
     fn an_option_out_of_range_is_named() {
         type Spoil = fn(&mut ProducerConfig);
-        let cases: [(&str, Spoil); 22] = [
+        let cases: [(&str, Spoil); 23] = [
+            ("warm_up", |config| config.warm_up = vec!["orders".to_owned(), "a b".to_owned()]),
             ("back_pressure", |config| config.back_pressure = InFlightLimits::new(0, 1)),
             ("back_pressure", |config| config.back_pressure = InFlightLimits::new(1, usize::MAX)),
             ("send_timeout", |config| config.send_timeout = Duration::ZERO),

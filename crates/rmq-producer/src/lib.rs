@@ -33,7 +33,7 @@ pub use attempts::{Attempt, AttemptPhase};
 pub use builder::ProducerBuilder;
 pub use callback::CallbackExecutor;
 pub use compression::Compression;
-pub use config::{InvalidOption, ProducerConfig, SendHeaderVersion};
+pub use config::{EnvironmentError, InvalidOption, ProducerConfig, SendHeaderVersion};
 pub use discovery::{
     AddressService, Discovery, DiscoveryError, HttpError, InvalidAddressService, NameServerEnvironment,
 };
@@ -46,7 +46,7 @@ pub use hook::{
 pub use in_flight_limits::InFlightLimits;
 pub use instance::{
     IntoNameServers, InvalidNameServers, NameServerFailure, NameServerList, NameServersError, RouteError,
-    ShutdownReport,
+    ServerRequestMetrics, ShutdownReport,
 };
 pub use latency_fault::LatencyFault;
 pub use metrics::{BrokerMetrics, LatencyBuckets, MetricsSnapshot};
@@ -61,4 +61,10 @@ pub use send_way::SendWay;
 pub use rmq_fault::{PenaltyTable, UpdateRule};
 pub use rmq_message::{Message, MessageLimits, MessageQueue};
 pub use rmq_remoting::ResponseCode;
-pub use rmq_remoting::{BoxFuture, Connector, HeaderEncoding, RemotingConfig};
+pub use rmq_remoting::{
+    BoxFuture, ConnectionEnd, ConnectionEvent, Connector, HeaderEncoding, RemotingConfig, RemotingError,
+};
+#[cfg(feature = "acl")]
+pub use rmq_remoting::{Credentials, CredentialsError, CredentialsProvider, CredentialsSource};
+#[cfg(feature = "tls")]
+pub use rmq_remoting::{TlsConfig, TlsConfigError, TlsError, TlsProblem, TlsRoots};

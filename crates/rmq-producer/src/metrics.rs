@@ -19,6 +19,7 @@ pub use latency::LatencyBuckets;
 pub use snapshot::{BrokerMetrics, MetricsSnapshot};
 
 use crate::error::Outcome;
+use crate::instance::ServerRequestMetrics;
 
 /// The counters of one producer.
 #[derive(Default)]
@@ -124,6 +125,7 @@ impl Metrics {
             compression_failures: 0,
             callback_panics,
             hook_panics: self.hook_panics.load(Ordering::Relaxed),
+            server_requests: ServerRequestMetrics::default(),
             brokers,
         };
         snapshot.accepted = self.accepted.get();

@@ -9,6 +9,7 @@
 mod account;
 mod attempt;
 mod compress;
+mod ending;
 mod enqueue;
 mod enter;
 mod faults;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
-use rmq_remoting::Deadline;
+use rmq_remoting::{Connection, Deadline};
 use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -39,7 +40,7 @@ use crate::config::ProducerConfig;
 use crate::error::{Failure, Outcome, SendError};
 use crate::fault_probe;
 use crate::hook::Hooks;
-use crate::instance::{ClientInstance, RouteError, ShutdownReport};
+use crate::instance::{Member, RouteError, ShutdownReport};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
@@ -74,7 +75,8 @@ pub(crate) struct Sender {
     /// In the namespace.
     producer_group: Arc<str>,
     namespace: Namespace,
-    instance: ClientInstance,
+    /// Its place in the instance.
+    instance: Member,
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
@@ -97,12 +99,11 @@ impl Sender {
     pub(crate) fn new(
         config: ProducerConfig,
         producer_group: Arc<str>,
-        instance: ClientInstance,
+        instance: Member,
         callbacks: CallbackExecutor,
         hooks: Hooks,
-        metrics: Arc<Metrics>,
     ) -> Self {
-        let random = instance.remoting().random();
+        let random = instance.random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
         let namespace = config.name_prefix();
         let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
@@ -119,7 +120,7 @@ impl Sender {
         let compression_failures = compress::Failures::default();
         let gate = Gate::new(config.back_pressure);
         let callbacks = Callbacks::new(callbacks, instance.runtime());
-        let deserted = CancellationToken::new();
+        let (deserted, metrics) = (CancellationToken::new(), Arc::new(Metrics::default()));
         Self {
             config,
             producer_group,
@@ -353,7 +354,7 @@ impl Sender {
                 } else {
                     let longest = retry::busy_pause(tries.busy()).min(deadline.remaining() / 2);
                     let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-                    Duration::from_nanos(self.instance.remoting().random().below(nanos))
+                    Duration::from_nanos(self.instance.random().below(nanos))
                 }
             }
         };
@@ -374,32 +375,21 @@ impl Sender {
         Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
-    pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.gate.close();
-        let deadline = Deadline::after(grace);
-        let report = self.report.get_or_init(|| async {
-            let started = Instant::now();
-            let unfinished = *self.unfinished.get_or_init(|| self.drain(deadline)).await;
-            let (unregistered, not_unregistered) = self.instance.stop(deadline).await;
-            ShutdownReport { unfinished, unregistered, not_unregistered, took: started.elapsed() }
-        });
-        *report.await
-    }
-
-    /// Waits for the sends that have begun and returns how many are left.
-    async fn drain(&self, deadline: Deadline) -> usize {
-        match tokio::time::timeout_at(deadline.instant(), self.gate.empty()).await {
-            Ok(()) => 0,
-            Err(_) => self.gate.count(),
-        }
-    }
-
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        let mut counted = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
+        let (brokers, connections) = (self.instance.brokers(), self.instance.remoting().connections());
+        for broker in &mut counted.brokers {
+            let address = brokers.master(&broker.name);
+            let to_it = connections.iter().filter(|line| address.as_ref().is_some_and(|to| line.peer() == to.as_str()));
+            broker.queued_bytes = to_it.map(Connection::queued_bytes).sum();
+        }
         MetricsSnapshot {
             group: self.config.producer_group.as_str().into(),
             client_id: Arc::clone(self.instance.client_id()),
             compression_failures: self.compression_failures(),
-            ..self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+            hook_panics: counted.hook_panics + self.instance.hook_panics(),
+            server_requests: self.instance.server_requests(),
+            ..counted
         }
     }
 
@@ -416,7 +406,7 @@ impl Sender {
         self.instance.tasks() + self.callbacks.pending()
     }
 
-    pub(crate) fn instance(&self) -> &ClientInstance {
+    pub(crate) fn instance(&self) -> &Member {
         &self.instance
     }
 }

@@ -294,6 +294,15 @@ impl RemotingClient {
         &self.inner.random
     }
 
+    /// Refuses new requests and closes every connection, without waiting for anything. Needs no runtime.
+    pub fn close(&self) {
+        let inner = &self.inner;
+        inner.settings.closed.store(true, Ordering::Release);
+        inner.settings.room.close();
+        inner.oneway_room.close();
+        inner.settings.cancel.cancel();
+    }
+
     /// Refuses new requests, waits up to `grace` for those in flight, closes every connection and waits for its tasks.
     ///
     /// # Cancel safety

@@ -108,6 +108,8 @@ pub(crate) struct Shared {
     /// The peer asked its clients to leave.
     going_away: AtomicBool,
     state: Mutex<State>,
+    /// Bytes that came so far; written by the connection's task alone.
+    bytes_read: AtomicU64,
     /// Room for awaited requests on this connection.
     room: Room,
     /// Requests from the peer that are being worked on.
@@ -184,6 +186,7 @@ impl Connection {
                 ending: None,
                 ended: None,
             }),
+            bytes_read: AtomicU64::new(0),
             room,
             serving: AtomicUsize::new(0),
             writable: Notify::new(),
@@ -219,6 +222,11 @@ impl Connection {
     /// Returns how many requests on it were given up and not answered yet.
     pub fn orphans(&self) -> usize {
         self.shared.state.lock().slots.orphans()
+    }
+
+    /// Returns how many bytes came from the peer so far: one that sends anything at all is alive.
+    pub fn bytes_read(&self) -> u64 {
+        self.shared.bytes_read.load(Ordering::Relaxed)
     }
 
     /// Returns how many bytes wait to be written.

@@ -63,11 +63,21 @@ impl From<TcpStream> for Stream {
 pub trait Connector: Send + Sync + 'static {
     /// Opens a stream to `to`.
     fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<Stream>>;
+
+    /// Tells connectors apart: two of one identity open the same streams, so that clients that use them may share connections. Default:
+    /// where it lies in memory, i.e. each is like no other; behind an [`Arc`](std::sync::Arc) clones are one.
+    fn identity(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>().addr()
+    }
 }
 
 impl<T: Connector + ?Sized> Connector for std::sync::Arc<T> {
     fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<Stream>> {
         (**self).connect(to)
+    }
+
+    fn identity(&self) -> usize {
+        (**self).identity()
     }
 }
 

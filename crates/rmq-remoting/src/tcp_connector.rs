@@ -28,6 +28,11 @@ impl Connector for TcpConnector {
             first_open(addresses, open).await.map(Stream::Tcp)
         })
     }
+
+    /// All of them are alike.
+    fn identity(&self) -> usize {
+        0
+    }
 }
 
 async fn open(address: SocketAddr) -> io::Result<TcpStream> {

@@ -44,6 +44,8 @@ pub struct TestCluster {
     pub(crate) clock: ClusterClock,
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
+    #[cfg(feature = "acl")]
+    pub(crate) guard: crate::access_control::Guard,
 }
 
 impl TestCluster {
@@ -255,6 +257,12 @@ impl TestCluster {
     /// Lets name servers answer the truth for `topic` again.
     pub fn clear_route(&self, topic: &str) {
         self.topology.unscript_route(topic);
+    }
+
+    /// Changes which accounts brokers know, from the next request on.
+    #[cfg(feature = "acl")]
+    pub fn set_accounts(&self, accounts: impl IntoIterator<Item = crate::Account>) {
+        self.guard.set(accounts);
     }
 
     /// What the cluster's clock shows, in milliseconds since 1970.

@@ -21,6 +21,10 @@ pub struct NameServerEnvironment {
 }
 
 impl NameServerEnvironment {
+    /// The names of the variables that are read.
+    pub const VARIABLES: [&str; 5] =
+        ["NAMESRV_ADDR", "ROCKETMQ_NAMESRV_DOMAIN", "ROCKETMQ_NAMESRV_SUBGROUP", "ROCKETMQ_ZONE", "ROCKETMQ_ZONE_MODE"];
+
     /// Reads the environment of the process.
     #[must_use]
     #[doc(alias = "NAMESRV_ADDR")]
@@ -30,8 +34,9 @@ impl NameServerEnvironment {
 
     /// Reads the variables that `variable` returns by name; blank ones count as missing.
     #[must_use]
-    pub fn read_from(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    pub fn read_from(variable: impl Fn(&'static str) -> Option<String>) -> Self {
+        let set =
+            |name: &'static str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let address_service = set("ROCKETMQ_NAMESRV_DOMAIN").map(|domain| {
             let subgroup = set("ROCKETMQ_NAMESRV_SUBGROUP");
             address_service::url_of_domain(&domain, subgroup.as_deref().unwrap_or(address_service::SUBGROUP))

@@ -39,13 +39,13 @@ struct Servers {
 }
 
 impl NameServers {
-    /// Knows none until they are [found](Self::find).
+    /// Knows none until it [takes](Self::take) a list.
     pub(super) fn new(finder: Finder, remoting: RemotingClient, encoding: HeaderEncoding) -> Self {
         Self { finder, current: ArcSwap::default(), lost: Notify::new(), remoting, encoding }
     }
 
     /// Asks where they are, and goes over to what the answer says. A failed answer changes nothing.
-    pub(super) async fn find(&self, within: Duration) -> Result<(), DiscoveryError> {
+    async fn find(&self, within: Duration) -> Result<(), DiscoveryError> {
         let found = self.finder.find(within).await?;
         self.take(&found);
         Ok(())
@@ -84,13 +84,8 @@ impl NameServers {
         }
     }
 
-    /// The servers known now.
-    pub(super) fn list(&self) -> Vec<Endpoint> {
-        self.current.load().list.clone()
-    }
-
-    /// The order does not count. A random one is asked first, so that clients spread, unless the preferred one is still there.
-    fn take(&self, found: &NameServerList) {
+    /// Goes over to this list. The order does not count. A random one is asked first, so that clients spread, unless the preferred one is still there.
+    pub(super) fn take(&self, found: &NameServerList) {
         let old = self.current.load_full();
         let list = found.endpoints().to_vec();
         if old.list.len() == list.len() && old.list.iter().all(|server| list.contains(server)) {

@@ -14,10 +14,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::lifecycle::Tasks;
-use super::name_server::NameServers;
+use super::name_server::{NameServers, NameServersError};
 use super::refresh_gate::RefreshGate;
 use super::route_error::RouteError;
+use super::tasks::Tasks;
 use super::ticks::Ticks;
 use super::watched_topics::{Watch, WatchedTopics};
 use crate::vip;
@@ -85,6 +85,11 @@ impl Routes {
             remoting,
             tasks,
         }
+    }
+
+    /// Finds out whether any name server answers.
+    pub(super) async fn check(&self, topic: &str, deadline: Deadline) -> Result<(), NameServersError> {
+        self.name_servers.check(topic, deadline).await
     }
 
     /// Returns the route known, if it has queues to write to.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::latency::LatencyBuckets;
 use super::snapshot::{BrokerMetrics, MetricsSnapshot};
+use crate::instance::ServerRequestMetrics;
 
 impl MetricsSnapshot {
     /// Returns the counters in the text format of Prometheus, to be served with content type `text/plain; version=0.0.4`.
@@ -39,6 +40,7 @@ impl MetricsSnapshot {
                 text.sample(sends, &[&labels(snapshot)[..], &[("outcome", outcome)]].concat(), count);
             }
         }
+        text.server_requests(snapshots);
         text.attempts(snapshots);
         text.durations(snapshots);
         text.out
@@ -55,6 +57,21 @@ impl MetricsSnapshot {
             ("maybe_stored", self.maybe_stored),
             ("dropped", self.dropped),
             ("abandoned", self.abandoned),
+        ]
+    }
+}
+
+impl ServerRequestMetrics {
+    fn ends(&self) -> [(&'static str, u64); 8] {
+        [
+            ("checks", self.checks),
+            ("checks_ignored", self.checks_ignored),
+            ("replies", self.replies),
+            ("replies_unmatched", self.replies_unmatched),
+            ("for_consumers", self.for_consumers),
+            ("malformed", self.malformed),
+            ("unknown", self.unknown),
+            ("refused", self.refused),
         ]
     }
 }
@@ -139,6 +156,17 @@ impl Text {
         self.out.push('}');
     }
 
+    fn server_requests(&mut self, snapshots: &[MetricsSnapshot]) {
+        let requests = "rmq_producer_server_requests_total";
+        let help = "Requests of brokers, by what became of them; producers of one client id show the same.";
+        self.family(requests, "counter", help);
+        for snapshot in snapshots {
+            for (outcome, count) in snapshot.server_requests.ends() {
+                self.sample(requests, &[&labels(snapshot)[..], &[("outcome", outcome)]].concat(), count);
+            }
+        }
+    }
+
     fn attempts(&mut self, snapshots: &[MetricsSnapshot]) {
         let sent = "messaging_client_sent_messages_total";
         self.family(sent, "counter", "Attempts at a broker that are over, by how they ended.");
@@ -151,6 +179,11 @@ impl Text {
         self.family(in_flight, "gauge", "Attempts at a broker that are not over.");
         for (labels, broker) in brokers(snapshots) {
             self.sample(in_flight, &labels, broker.in_flight);
+        }
+        let queued = "rmq_producer_unwritten_bytes";
+        self.family(queued, "gauge", "Bytes of requests that wait to be written on connections to a broker.");
+        for (labels, broker) in brokers(snapshots) {
+            self.sample(queued, &labels, broker.queued_bytes);
         }
         let retries = "rmq_producer_retries_total";
         self.family(retries, "counter", "Attempts at a broker that were followed by another, by the reason.");
@@ -300,6 +333,7 @@ mod tests {
             name: Arc::from(name),
             sent: 9,
             in_flight: 1,
+            queued_bytes: 77,
             stored: 5,
             degraded: 0,
             written: 0,
@@ -321,6 +355,7 @@ mod tests {
             in_flight: 1,
             stored: 5,
             compression_failures: 2,
+            server_requests: ServerRequestMetrics { checks_ignored: 3, ..ServerRequestMetrics::default() },
             brokers: vec![broker("broker-a"), broker("broker-b")],
             ..MetricsSnapshot::default()
         }
@@ -338,6 +373,8 @@ mod tests {
         assert_eq!(value("rmq_producer_sends_total", &[("outcome", "stored")]), 5.0);
         assert_eq!(value("rmq_producer_sends_total", &[("outcome", "abandoned")]), 0.0);
         assert_eq!(value("rmq_producer_retries_total", &[("broker", "broker-b"), ("reason", "busy")]), 4.0);
+        assert_eq!(value("rmq_producer_server_requests_total", &[("outcome", "checks_ignored")]), 3.0);
+        assert_eq!(value("rmq_producer_unwritten_bytes", &[("broker", "broker-a")]), 77.0);
         let busy = [("broker", "broker-a"), ("outcome", "busy")];
         assert_eq!(value("messaging_client_sent_messages_total", &busy), 3.0);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::latency::LatencyBuckets;
 use crate::error::SendErrorKind;
+use crate::instance::ServerRequestMetrics;
 
 /// The counters of a producer since its start; a plain copy. Made by [`Producer::metrics`](crate::Producer::metrics).
 ///
@@ -48,6 +49,8 @@ pub struct MetricsSnapshot {
     pub callback_panics: u64,
     /// Calls of hooks that panicked.
     pub hook_panics: u64,
+    /// What brokers have asked.
+    pub server_requests: ServerRequestMetrics,
     /// The attempts, by broker, sorted by name.
     pub brokers: Vec<BrokerMetrics>,
 }
@@ -62,6 +65,8 @@ pub struct BrokerMetrics {
     pub sent: u64,
     /// Attempts that are not over.
     pub in_flight: u64,
+    /// Bytes of requests that wait to be written on connections to it, those of other producers with the same client id included.
+    pub queued_bytes: u64,
     /// Answered with SEND_OK.
     pub stored: u64,
     /// Answered with another status: stored all the same.

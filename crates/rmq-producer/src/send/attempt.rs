@@ -41,7 +41,7 @@ impl Sender {
             return (begun.failed(Some(address), error), None);
         }
         let request = self.request(prepared, &begun.target);
-        let answer = self.instance.remoting().invoke(&address, request, deadline).await;
+        let answer = self.instance.invoke(&address, request, deadline).await;
         match answer.map_err(AttemptError::from).and_then(|answer| reply::read(&answer, &address, &begun.target)) {
             Ok(stored) => (begun.done(Some(address)), Some(stored)),
             Err(error) => (begun.failed(Some(address), error), None),
@@ -66,7 +66,7 @@ impl Sender {
             return begun.failed(Some(address), error);
         }
         let request = self.request(prepared, &begun.target);
-        match self.instance.remoting().invoke_oneway(&address, request, deadline).await {
+        match self.instance.invoke_oneway(&address, request, deadline).await {
             Ok(()) => begun.done(Some(address)),
             Err(error) => begun.failed(Some(address), error.into()),
         }

@@ -163,3 +163,6 @@ fn verdict(error: Option<&AttemptError>) -> Verdict {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

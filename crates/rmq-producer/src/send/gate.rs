@@ -1,32 +1,36 @@
 //! Gate: which sends have begun and are not over, what room they take, and whether new ones may begin.
 //!
-//! Number inside and closing are one word, so that no send slips in after the gate has closed. Room by number and room by bytes are held by
-//! one value, so that they come back together, wherever it is dropped.
+//! No send slips in after the gate has closed. Room by number and room by bytes are held by one value, so that they come back together,
+//! wherever it is dropped.
+
+mod census;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmq_message::Message;
-use tokio::sync::{Notify, Semaphore, TryAcquireError};
+use tokio::sync::{Mutex, Notify, Semaphore, TryAcquireError};
 
 use crate::in_flight_limits::InFlightLimits;
+use census::{Census, Epoch};
 
 pub(super) struct Gate {
-    /// Twice the number inside, plus one when closed.
-    state: AtomicUsize,
+    census: Census,
     limits: InFlightLimits,
     /// Room by number, and by bytes; taken in this order, given back together.
     sends: Semaphore,
     bytes: Semaphore,
-    /// Told when the last one leaves a closed gate.
-    empty: Notify,
+    /// Told when the last one leaves a closed gate, or an epoch that nobody enters any more.
+    emptied: Notify,
+    /// Held by whoever waits for the end of an epoch: there are two only.
+    flushing: Mutex<()>,
 }
 
 /// A send that has begun; dropping it ends it and gives its room back.
 pub(crate) struct Inside {
     gate: Arc<Gate>,
     bytes: usize,
+    epoch: Epoch,
 }
 
 /// Why a send was not let in.
@@ -36,17 +40,15 @@ pub(super) enum Turned {
     Full,
 }
 
-const CLOSED: usize = 1;
-const ONE: usize = 2;
-
 impl Gate {
     pub(super) fn new(limits: InFlightLimits) -> Arc<Self> {
         Arc::new(Self {
-            state: AtomicUsize::new(0),
+            census: Census::default(),
             sends: Semaphore::new(limits.sends()),
             bytes: Semaphore::new(limits.bytes()),
             limits,
-            empty: Notify::new(),
+            emptied: Notify::new(),
+            flushing: Mutex::new(()),
         })
     }
 
@@ -83,25 +85,23 @@ impl Gate {
 
     /// Counts one more whose room is taken, unless closed.
     fn let_in(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
-        let one_more = |state| (state & CLOSED == 0).then_some(state + ONE);
-        let entered = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
-        entered.map_err(|_| Turned::Closed)?;
-        Ok(Inside { gate: Arc::clone(self), bytes: weight })
+        let epoch = self.census.enter().ok_or(Turned::Closed)?;
+        Ok(Inside { gate: Arc::clone(self), bytes: weight, epoch })
     }
 
     /// Lets nobody in any more; who waits for room is turned away.
     pub(super) fn close(&self) {
-        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+        self.census.close();
         self.sends.close();
         self.bytes.close();
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state.load(Ordering::Acquire) & CLOSED != 0
+        self.census.is_closed()
     }
 
     pub(super) fn count(&self) -> usize {
-        self.state.load(Ordering::Acquire) / ONE
+        self.census.count()
     }
 
     /// The bytes of those inside.
@@ -115,14 +115,28 @@ impl Gate {
 
     /// Waits until nobody is inside. To be called on a closed gate.
     pub(super) async fn empty(&self) {
+        self.until(|| self.count() == 0).await;
+    }
+
+    /// Waits until all that are inside now have left; who comes later does not matter.
+    pub(super) async fn flush(&self) {
+        let _turn = self.flushing.lock().await;
+        // Left over if a wait was given up.
+        let earlier = self.census.current().other();
+        self.until(|| self.census.is_over(earlier)).await;
+        let over = self.census.turn();
+        self.until(|| self.census.is_over(over)).await;
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool + Send) {
         loop {
-            let empty = self.empty.notified();
-            tokio::pin!(empty);
-            empty.as_mut().enable();
-            if self.count() == 0 {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if holds() {
                 return;
             }
-            empty.await;
+            emptied.await;
         }
     }
 }
@@ -131,11 +145,11 @@ impl Drop for Inside {
     fn drop(&mut self) {
         let gate = &self.gate;
         // Counted out first, so that never more are inside than there is room for.
-        let before = gate.state.fetch_sub(ONE, Ordering::AcqRel);
+        let is_awaited = gate.census.leave(self.epoch);
         gate.bytes.add_permits(self.bytes);
         gate.sends.add_permits(1);
-        if before == ONE | CLOSED {
-            gate.empty.notify_waiters();
+        if is_awaited {
+            gate.emptied.notify_waiters();
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rmq_message::{
-    Message, MessageError, MessageQueue, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, property_key,
-    validate_topic,
+    Message, MessageError, MessageQueue, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, TransactionType,
+    property_key, validate_topic,
 };
 use rmq_remoting::Deadline;
 use tokio::time::Instant;
@@ -66,7 +66,7 @@ impl Sender {
             None => (message.body().clone(), SysFlag::default()),
         };
         let shown_topic = self.namespace.unwrap_shared(message.topic_shared());
-        let sys_flag = sys_flag.0;
+        let sys_flag = sys_flag.with_transaction(transaction(&message)).0;
         Ok(Prepared { message, original: None, message_id, topic, shown_topic, body, sys_flag, properties, reconsumed })
     }
 
@@ -103,6 +103,16 @@ impl Sender {
             write_property(&mut text, property_key::INSTANCE_ID, namespace);
         }
         (message_id, text)
+    }
+}
+
+/// What the flag says of a message that is the first half of a transaction, as its property has it (Java: `Boolean.parseBoolean`).
+fn transaction(message: &Message) -> TransactionType {
+    let half = message.properties().get(property_key::TRANSACTION_PREPARED);
+    if half.is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+        TransactionType::Prepared
+    } else {
+        TransactionType::None
     }
 }
 

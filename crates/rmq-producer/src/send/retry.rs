@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rmq_remoting::{Certainty, Deadline, RemotingError};
 
-use super::reply::{is_authentication_refused, is_wrong_queue};
-use crate::error::{AttemptError, Outcome};
+use super::reply::is_wrong_queue;
+use crate::error::{AttemptError, Outcome, is_access_refused};
 use crate::retry_policy::RetryPolicy;
 
 /// What comes after a failed attempt.
@@ -39,9 +39,7 @@ pub(super) fn after(error: &AttemptError, policy: &RetryPolicy) -> Next {
         },
         // Whatever the policy's codes: the next try goes elsewhere, or by a newer route.
         AttemptError::Refused { code, remark, .. } if is_wrong_queue(*code, remark) => Next::Again,
-        AttemptError::Refused { code, remark, .. }
-            if !policy.is_after(*code) || is_authentication_refused(*code, remark) =>
-        {
+        AttemptError::Refused { code, remark, .. } if !policy.is_after(*code) || is_access_refused(*code, remark) => {
             Next::Stop
         }
         AttemptError::Refused { outcome, .. } => match outcome {

@@ -5,7 +5,7 @@
 use rmq_remoting::{RemotingError, ResponseCode};
 
 use super::reply;
-use crate::error::AttemptError;
+use crate::error::{AttemptError, is_access_refused};
 
 /// How much the route is to be doubted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub(super) enum Doubt {
 pub(super) fn doubt(error: Option<&AttemptError>) -> Doubt {
     match error {
         Some(AttemptError::Refused { code, remark, .. }) => match *code {
-            code if reply::is_authentication_refused(code, remark) => Doubt::None,
+            code if is_access_refused(code, remark) => Doubt::None,
             ResponseCode::TOPIC_NOT_EXIST | ResponseCode::NO_PERMISSION => Doubt::Proof,
             code if reply::is_wrong_queue(code, remark) => Doubt::Proof,
             ResponseCode::SERVICE_NOT_AVAILABLE | ResponseCode::GO_AWAY => Doubt::Hint,

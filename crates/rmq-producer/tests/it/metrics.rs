@@ -144,3 +144,26 @@ async fn scrapers_get_the_same_numbers_with_the_names_of_group_and_client() {
         assert!(text.contains(&line), "no {line} in\n{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stopped_broker_does_not_read_shows_as_queued_bytes() {
+    let cluster = start(two_brokers()).await;
+    let producer = builder(&cluster).compression(rmq_producer::Compression::off()).start().await.unwrap();
+    let queues = producer.publish_queues("orders").await.unwrap();
+    for queue in &queues {
+        producer.send(hello()).to(queue.clone()).await.unwrap();
+    }
+    let stopped = std::sync::Arc::clone(queues[0].broker_name());
+    cluster.broker(&stopped).freeze();
+    let large = rmq_producer::Message::new("orders", vec![b'x'; 3_000_000]);
+    let pending = producer.send(large).to(queues[0].clone()).into_future();
+    assert!(tokio::time::timeout(seconds(1), pending).await.is_err(), "nobody reads it");
+    let metrics = producer.metrics();
+    for broker in &metrics.brokers {
+        assert_eq!(broker.queued_bytes > 1_000_000, broker.name == stopped, "{}: {}", broker.name, broker.queued_bytes);
+    }
+    cluster.broker(&stopped).resume();
+    settle().await;
+    tokio::time::sleep(seconds(5)).await;
+    assert!(producer.metrics().brokers.iter().all(|broker| broker.queued_bytes == 0));
+}

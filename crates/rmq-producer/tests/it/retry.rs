@@ -200,12 +200,14 @@ async fn a_look_up_between_two_tries_that_takes_all_the_time_does_not_hide_why_t
     // While the first attempt is under way a refresh finds that nobody may write to the topic, and then the name server falls silent: the
     // look-up before the second attempt waits for as long as there is time.
     cluster.on(SEND, &Fault::reply(ResponseCode::SYSTEM_ERROR).remark("java.lang.Error").after(seconds(2)));
-    let sender = producer.clone();
-    let sending = spawn(async move { sender.send(hello()).timeout(seconds(6)).retries(once_more).await });
-    cluster.set_perm("orders", 4);
-    tokio::time::sleep(seconds(3) / 2).await;
-    cluster.name_server().on(RequestCode::GET_ROUTEINFO_BY_TOPIC, Fault::silent());
-    let error = sending.await.unwrap().unwrap_err();
+    let sending = producer.send(hello()).timeout(seconds(6)).retries(once_more).into_future();
+    let meanwhile = async {
+        cluster.set_perm("orders", 4);
+        tokio::time::sleep(seconds(3) / 2).await;
+        cluster.name_server().on(RequestCode::GET_ROUTEINFO_BY_TOPIC, Fault::silent());
+    };
+    let (sent, ()) = tokio::join!(sending, meanwhile);
+    let error = sent.unwrap_err();
     assert_eq!(
         (error.kind(), error.code(), error.attempts().len()),
         (SendErrorKind::BrokerFailed, Some(1), 1),

@@ -10,7 +10,7 @@ use crate::world::{NAME, ask, client, serve_as};
 
 fn config() -> TlsServerConfig {
     let identity = self_signed(&[NAME]);
-    TlsServerConfig::new(&identity.chain, &identity.key).unwrap()
+    TlsServerConfig::new(&identity.chain, &identity.key).expect("a certificate with its key")
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod refusals_live;
 mod restart;
 mod routes;
 mod send;
+mod shared_instance;
 mod static_topics;
 mod status;
 mod stored;
