@@ -85,6 +85,21 @@ async fn r03_a_broker_that_falls_silent_is_found_out_once_and_waited_for_no_more
 }
 
 #[tokio::test(start_paused = true)]
+async fn r04_a_connection_that_falls_silent_while_idle_is_found_out_by_a_heartbeat() {
+    let cluster = start(one_broker()).await;
+    let producer = ready(&cluster).await;
+    settle().await;
+    for n in 0..6 {
+        sleep(seconds(5 * n)).await;
+        let broker = cluster.broker("broker-a");
+        broker.lines().iter().for_each(|line| line.stop_reading());
+        sleep(seconds(33)).await;
+        let sent = send(&producer).await;
+        assert!(sent.is_ok() && sent.failed.is_empty() && sent.took < milliseconds(100), "round {n}: {:?}", sent.took);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn r05_a_broker_that_is_back_gets_its_share() {
     for still_listed in [0, 600] {
         for down in [1, 7, 29, 45] {
