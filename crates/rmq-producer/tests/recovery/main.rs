@@ -19,12 +19,15 @@
 //! | R12 | 1,000 clients after a restart: at most 20 % of the dials in any 100 ms, at most one a second for each | no jitter; a limit of 100 ms |
 //! | R13 | shutdown within its grace and 100 ms, within 50 ms when nothing is in flight | it waits for a broker that is silent |
 //! | R14 | 1,000 tasks, one topic: one look-up | each send asks |
+//!
+//! `restarts` plays whole clusters that restart.
 
 mod brokers;
 mod dials;
 mod going_away;
 mod load;
 mod name_servers;
+mod restarts;
 mod routes;
 mod shutdown;
 #[allow(dead_code, reason = "shared with the other test program, which needs all of it")]
