@@ -68,8 +68,8 @@ impl ProducerConfig {
         if let Some(name_servers) = found.name_servers {
             self.name_servers = name_servers;
         }
-        self.address_service = found.address_service.or(self.address_service.take());
-        self.zone = found.zone.or(self.zone.take());
+        self.address_service = found.address_service.or_else(|| self.address_service.take());
+        self.zone = found.zone.or_else(|| self.zone.take());
         self.zone_mode = found.zone_mode.or(self.zone_mode);
         if let Some(namespace) = read("ROCKETMQ_NAMESPACE")? {
             self.namespace = Some(namespace);

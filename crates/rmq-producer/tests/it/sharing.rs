@@ -364,6 +364,32 @@ async fn who_joins_while_one_of_its_group_ends_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_long_end_longer_than_for_a_request() {
+    let cluster = start(one_broker()).await;
+    let a = join(&cluster, "a").await;
+    a.send(hello()).await.unwrap();
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::delay(seconds(8)).times(1));
+    let (sent, report, ()) = tokio::join!(
+        a.send(hello()).timeout(seconds(60)).into_future(),
+        async {
+            settle().await;
+            a.shutdown(seconds(60)).await
+        },
+        async {
+            tokio::time::sleep(seconds(1)).await;
+            let begun = tokio::time::Instant::now();
+            let error = named(&cluster, "a").start().await.unwrap_err();
+            assert!(matches!(error, StartError::StillEnding { .. }), "{error:?}");
+            assert_eq!(begun.elapsed(), seconds(3));
+            let other = join(&cluster, "b").await;
+            other.send(hello()).await.expect("another group need not wait");
+        }
+    );
+    sent.expect("it was in time");
+    assert!(report.is_clean(), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_that_is_dropped_half_way_bars_nobody() {
     let cluster = start(one_broker()).await;
     let a = join(&cluster, "a").await;
