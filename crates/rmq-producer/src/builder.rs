@@ -19,7 +19,7 @@ use crate::in_flight_limits::InFlightLimits;
 use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
 use crate::latency_fault::LatencyFault;
 use crate::metrics::Metrics;
-use crate::namespace::{Namespace, NamespaceHeader};
+use crate::namespace::Namespace;
 use crate::producer::Producer;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
@@ -298,8 +298,8 @@ impl ProducerBuilder {
             remoting = remoting.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
-        if let Some(header) = NamespaceHeader::of(&namespace_v2) {
-            remoting = remoting.hook(header);
+        for (name, value) in namespace_v2.header_fields().into_iter().flatten() {
+            remoting = remoting.field(name, value);
         }
         let metrics = Arc::new(Metrics::default());
         for hook in self.rpc_hooks {

@@ -99,6 +99,22 @@ impl ClientInstance {
         }
     }
 
+    /// Returns a number that grows with every change of the routes and addresses known.
+    pub(crate) fn routes_version(&self) -> u64 {
+        self.routes.version()
+    }
+
+    /// Returns a route that has queues to write to, if one is known.
+    pub(crate) fn known_route(&self, topic: &str) -> Option<Arc<TopicRoute>> {
+        self.routes.known(topic)
+    }
+
+    /// Returns the address of a broker's master to which messages go, if a usable one is known.
+    pub(crate) fn known_master(&self, broker_name: &str) -> Option<Endpoint> {
+        let address = Endpoint::parse(&self.routes.master_address(broker_name)?).ok()?;
+        Some(vip::for_sends(address, self.vip_channel))
+    }
+
     /// Returns the address of a broker's master to which messages go. If no route names one, the topic's route is asked for once more.
     pub(crate) async fn master(
         &self,

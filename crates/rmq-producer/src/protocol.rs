@@ -11,7 +11,9 @@ mod unregister_client;
 pub(crate) use get_max_offset::GetMaxOffset;
 pub(crate) use get_route_info::GetRouteInfo;
 pub(crate) use heartbeat::HeartbeatData;
-pub(crate) use send_message::{SendMessage, SendMessageReply, SendMessageV1, SendMessageV2};
+pub(crate) use send_message::{
+    SendMessage, SendMessageReply, SendMessageV1, SendMessageV2, VARIABLE_LONG, VARIABLE_SHORT,
+};
 pub(crate) use unregister_client::UnregisterClient;
 
 #[cfg(test)]

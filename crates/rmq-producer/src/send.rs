@@ -9,16 +9,20 @@
 mod account;
 mod attempt;
 mod compress;
+mod delivery;
 mod enqueue;
 mod enter;
 mod faults;
 mod gate;
+mod lane;
 mod namespace;
 mod prepare;
 mod reply;
 mod retry;
 mod retry_budget;
 mod select;
+mod sending;
+mod topics;
 mod tries;
 
 use std::fmt;
@@ -27,33 +31,27 @@ use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
 use rmq_remoting::Deadline;
-use rmq_route::TopicRoute;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::attempts::{Attempt, Attempts};
+use crate::attempts::Attempts;
 use crate::callback::{CallbackExecutor, Callbacks};
 use crate::config::ProducerConfig;
-use crate::error::{Failure, Outcome, SendError};
+use crate::error::{Failure, SendError};
 use crate::fault_probe;
 use crate::hook::Hooks;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::namespace::Namespace;
 use crate::retry_policy::RetryPolicy;
-use crate::send_result::{SendResult, SendStatus};
 use crate::send_way::SendWay;
-use account::Account;
-use enter::Entered;
 use faults::Faults;
 use gate::Gate;
-use prepare::Prepared;
-use retry::Next;
 use retry_budget::RetryBudget;
 pub(crate) use select::Aim;
-use select::{Cursors, Target};
-use tries::Tries;
+pub(crate) use sending::{Answered, Sending, Written};
+use topics::Topics;
 
 /// What a caller may say about one send.
 #[derive(Clone, Default)]
@@ -76,7 +74,7 @@ pub(crate) struct Sender {
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
-    cursors: Cursors,
+    topics: Topics,
     faults: Faults,
     budget: RetryBudget,
     compression_failures: compress::Failures,
@@ -89,6 +87,8 @@ pub(crate) struct Sender {
     report: OnceCell<ShutdownReport>,
     /// Cancelled when the last handle is gone.
     deserted: CancellationToken,
+    #[cfg(test)]
+    slowly: std::sync::atomic::AtomicBool,
 }
 
 impl Sender {
@@ -107,7 +107,7 @@ impl Sender {
         if let Some(namespace) = namespace.prefix() {
             limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
         }
-        let cursors = Cursors::new(Arc::clone(random));
+        let topics = Topics::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
         let faults = Faults::new(config.latency_fault.as_ref());
         let brokers = instance.brokers();
@@ -125,7 +125,7 @@ impl Sender {
             instance,
             ids,
             limits,
-            cursors,
+            topics,
             faults,
             budget,
             compression_failures,
@@ -136,206 +136,9 @@ impl Sender {
             unfinished,
             report,
             deserted,
+            #[cfg(test)]
+            slowly: std::sync::atomic::AtomicBool::default(),
         }
-    }
-
-    pub(crate) async fn send(
-        &self,
-        message: Message,
-        options: &SendOptions,
-        deadline: Deadline,
-    ) -> Result<SendResult, SendError> {
-        let entered = self.enter(message, options.at_once, deadline).await?;
-        let Entered { message, inside: _inside, started } = entered;
-        self.deliver(message, started, options, deadline).await
-    }
-
-    /// Sends a message that has its room, and accounts for it.
-    async fn deliver(
-        &self,
-        message: Message,
-        started: Instant,
-        options: &SendOptions,
-        deadline: Deadline,
-    ) -> Result<SendResult, SendError> {
-        let mut account = Account::open(self, options.way, started);
-        let result = self.attempts(message, started, options, deadline, &mut account).await;
-        account.close(&result);
-        result
-    }
-
-    async fn attempts(
-        &self,
-        message: Message,
-        started: Instant,
-        options: &SendOptions,
-        deadline: Deadline,
-        account: &mut Account<'_>,
-    ) -> Result<SendResult, SendError> {
-        let Ready { prepared, mut route, fixed } = self.ready(message, started, options, deadline, account).await?;
-        let policy = options.retries.as_ref().unwrap_or(&self.config.retries);
-        let mut tries = Tries::new(policy.tries());
-        let mut degraded = None;
-        loop {
-            let target = fixed.clone().or_else(|| self.select(&route, tries.last_broker()));
-            let Some(target) = target else { return Err(prepared.without_queue(tries.into_attempts(), started)) };
-            let budget = retry::attempt_deadline(deadline, tries.left(), policy);
-            account.begin(&target.broker_name);
-            let (attempt, stored) = self.attempt(&prepared, &route, target, options.way, budget).await;
-            account.end(&attempt, stored.as_ref().map(|stored| stored.status));
-            self.faults.record(&attempt);
-            let failed = attempt.error().map(|error| (Arc::clone(attempt.broker_name()), error.kind()));
-            let again = match stored {
-                Some(stored) if stored.status == SendStatus::SendOk || !policy.is_after_degraded() => {
-                    self.budget.refill();
-                    return Ok(prepared.stored(stored, tries.with(attempt), started));
-                }
-                Some(stored) => {
-                    degraded = Some(stored);
-                    tries.spend(attempt)
-                }
-                None => self.again(&mut tries, attempt, &route, policy, fixed.is_some(), deadline).await,
-            };
-            if !again || deadline.is_expired() {
-                break;
-            }
-            if let Some((broker, reason)) = failed {
-                account.retried(&broker, reason);
-            }
-            // A route that was refreshed meanwhile is the better one to choose from.
-            if let Ok(fresh) = self.instance.publish_info(prepared.topic(), deadline).await {
-                route = fresh;
-            }
-        }
-        let attempts = tries.into_attempts();
-        match degraded {
-            Some(stored) => Ok(prepared.stored(stored, attempts, started)),
-            None => Err(prepared.failed(Failure::Attempt, attempts, started)),
-        }
-    }
-
-    pub(crate) async fn send_oneway(
-        &self,
-        message: Message,
-        options: &SendOptions,
-        deadline: Deadline,
-    ) -> Result<(), SendError> {
-        let Entered { message, inside: _inside, started } = self.enter(message, options.at_once, deadline).await?;
-        let mut account = Account::open(self, options.way, started);
-        let result = self.attempt_once(message, started, options, deadline, &mut account).await;
-        account.close_oneway(&result);
-        result.map(drop)
-    }
-
-    async fn attempt_once(
-        &self,
-        message: Message,
-        started: Instant,
-        options: &SendOptions,
-        deadline: Deadline,
-        account: &mut Account<'_>,
-    ) -> Result<Attempt, SendError> {
-        let Ready { prepared, route, fixed } = self.ready(message, started, options, deadline, account).await?;
-        let Some(target) = fixed.or_else(|| self.select(&route, None)) else {
-            return Err(prepared.without_queue(Attempts::None, started));
-        };
-        account.begin(&target.broker_name);
-        let attempt = self.attempt_oneway(&prepared, &route, target, options.way, deadline).await;
-        account.end(&attempt, None);
-        self.faults.record_oneway(&attempt);
-        match attempt.error() {
-            None => Ok(attempt),
-            Some(_) => Err(prepared.failed(Failure::Attempt, Attempts::One(attempt), started)),
-        }
-    }
-
-    /// What every send that has its room does before its first attempt: prepares the message, finds the route, settles the queue if the
-    /// caller chose it.
-    async fn ready(
-        &self,
-        message: Message,
-        started: Instant,
-        options: &SendOptions,
-        deadline: Deadline,
-        account: &mut Account<'_>,
-    ) -> Result<Ready, SendError> {
-        let edited = match account.before(&message) {
-            Ok(edited) => edited,
-            Err(error) => return Err(refused(message, Failure::Hook(error), started)),
-        };
-        if let Some(Err(error)) = edited.as_ref().map(|edited| edited.validate(&self.limits)) {
-            return Err(refused(message, Failure::Message(error), started));
-        }
-        let prepared = match edited {
-            None => self.prepare(message, deadline).await,
-            Some(edited) => match self.prepare(edited, deadline).await {
-                Ok(prepared) => Ok(prepared.instead_of(message)),
-                Err((_edited, error)) => Err((message, error)),
-            },
-        };
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err((message, error)) => return Err(refused(message, Failure::Message(error), started)),
-        };
-        let route = match self.instance.publish_info(prepared.topic(), deadline).await {
-            Ok(route) => route,
-            Err(error) => return Err(prepared.failed(Failure::Route(error), Attempts::None, started)),
-        };
-        match self.fixed(&options.aim, &prepared, &route) {
-            Ok(fixed) => Ok(Ready { prepared, route, fixed }),
-            Err(error) => Err(prepared.failed(Failure::Select(error), Attempts::None, started)),
-        }
-    }
-
-    /// Decides whether another try follows a failed attempt, and waits where it has to come later.
-    async fn again(
-        &self,
-        tries: &mut Tries,
-        attempt: Attempt,
-        route: &TopicRoute,
-        policy: &RetryPolicy,
-        is_fixed: bool,
-        deadline: Deadline,
-    ) -> bool {
-        let next = attempt.error().map_or(Next::Stop, |error| retry::after(error, policy));
-        let not_sent = attempt.outcome() == Some(Outcome::NotSent);
-        let may_move = !is_fixed && route.data.queue_datas.len() > 1;
-        let suspected = self.faults.suspects().contains(attempt.broker_name());
-        let pause = match next {
-            Next::Stop => {
-                tries.spend(attempt);
-                return false;
-            }
-            Next::PassOver(wait) => {
-                let brokers = if may_move { route.data.queue_datas.len() } else { 1 };
-                match tries.pass_over(attempt, wait, brokers) {
-                    Some(pause) if pause >= deadline.remaining() => return false,
-                    Some(pause) => pause,
-                    None => Duration::ZERO,
-                }
-            }
-            Next::Again | Next::AgainAfterPause => {
-                // Moving to another broker is free where nothing was sent, and away from one that is set aside; but not from one dead
-                // broker to the next, or a cluster that is down would get every retry there is.
-                let free =
-                    may_move && (not_sent || suspected) && self.faults.trusts_other(route, attempt.broker_name());
-                if !tries.spend(attempt) || !(free || self.budget.take()) {
-                    return false;
-                }
-                if next == Next::Again {
-                    Duration::ZERO
-                } else {
-                    let longest = retry::busy_pause(tries.busy()).min(deadline.remaining() / 2);
-                    let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-                    Duration::from_nanos(self.instance.remoting().random().below(nanos))
-                }
-            }
-        };
-        if !pause.is_zero() {
-            // A producer that ends waits for nothing: the next attempt says so.
-            self.instance.sleep(pause).await;
-        }
-        true
     }
 
     pub(crate) async fn queues(&self, topic: &Arc<str>, deadline: Deadline) -> Result<Vec<MessageQueue>, RouteError> {
@@ -368,6 +171,18 @@ impl Sender {
         }
     }
 
+    /// Whether every send goes the boxed way, as some do anyway: for tests that hold the two ways against each other.
+    #[cfg(test)]
+    fn goes_slowly(&self) -> bool {
+        self.slowly.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests have another one")]
+    const fn goes_slowly(&self) -> bool {
+        false
+    }
+
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
         self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
     }
@@ -388,14 +203,6 @@ impl Sender {
     pub(crate) fn instance(&self) -> &ClientInstance {
         &self.instance
     }
-}
-
-/// A send that can begin its first attempt.
-struct Ready {
-    prepared: Prepared,
-    route: Arc<TopicRoute>,
-    /// The queue of all attempts, where the caller chose it.
-    fixed: Option<Target>,
 }
 
 /// The error of a send that did not come as far as to prepare its message.

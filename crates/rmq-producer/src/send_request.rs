@@ -9,12 +9,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rmq_message::{Message, MessageQueue};
-use rmq_remoting::{BoxFuture, Deadline};
 
 use crate::error::SendError;
 use crate::retry_policy::RetryPolicy;
 use crate::selector::QueueSelector;
-use crate::send::{Aim, SendOptions, Sender};
+use crate::send::{Aim, Answered, SendOptions, Sender, Sending, Written};
 use crate::send_result::SendResult;
 use crate::send_way::SendWay;
 
@@ -70,21 +69,21 @@ impl<'p> IntoFuture for SendRequest<'p> {
 
     fn into_future(self) -> SendFuture<'p> {
         let Self { sender, message, options, timeout } = self;
-        SendFuture { sending: Box::pin(async move { sender.send(message, &options, Deadline::after(timeout)).await }) }
+        SendFuture { sending: Sending::new(sender, message, options, timeout) }
     }
 }
 
 /// A send on its way.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendFuture<'p> {
-    sending: BoxFuture<'p, Result<SendResult, SendError>>,
+    sending: Sending<'p, Answered>,
 }
 
 impl Future for SendFuture<'_> {
     type Output = Result<SendResult, SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.sending.as_mut().poll(cx)
+        Pin::new(&mut self.sending).poll(cx)
     }
 }
 
@@ -129,23 +128,21 @@ impl<'p> IntoFuture for OnewayRequest<'p> {
 
     fn into_future(self) -> OnewayFuture<'p> {
         let Self { sender, message, options, timeout } = self;
-        OnewayFuture {
-            sending: Box::pin(async move { sender.send_oneway(message, &options, Deadline::after(timeout)).await }),
-        }
+        OnewayFuture { sending: Sending::new(sender, message, options, timeout) }
     }
 }
 
 /// A oneway send on its way.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct OnewayFuture<'p> {
-    sending: BoxFuture<'p, Result<(), SendError>>,
+    sending: Sending<'p, Written>,
 }
 
 impl Future for OnewayFuture<'_> {
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.sending.as_mut().poll(cx)
+        Pin::new(&mut self.sending).poll(cx)
     }
 }
 

@@ -63,6 +63,11 @@ impl Routes {
         self.table.get(topic).filter(|route| route.publish.is_ok())
     }
 
+    /// Returns a number that grows with every change of what is known.
+    pub(super) fn version(&self) -> u64 {
+        self.table.version()
+    }
+
     /// Asks for the topic's route, or waits for the answer that others wait for.
     ///
     /// # Cancel safety

@@ -1,78 +1,182 @@
-//! One attempt: address, header, one call.
+//! One attempt: address, header, one call; and what its end is told to.
 //!
-//! Header and born time are made anew for every attempt; the unique id inside the properties stays.
+//! Header and born time are made anew for every attempt; the unique id inside the properties stays. An end is told once: to the account, to
+//! the faults, to the log.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
 
-use rmq_remoting::{Deadline, Endpoint, RemotingCommand, RequestCode};
-use rmq_route::TopicRoute;
+use rmq_remoting::{Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::Sender;
+use super::account::Account;
+use super::lane::{Request, Target};
 use super::prepare::Prepared;
 use super::reply::{self, Stored};
-use super::select::Target;
+use super::topics::Topic;
 use crate::attempts::Attempt;
-use crate::config::SendHeaderVersion;
 use crate::error::AttemptError;
 use crate::hook::CheckForbiddenContext;
-use crate::protocol::{SendMessage, SendMessageV1, SendMessageV2};
 use crate::send_way::SendWay;
 
+/// An attempt that is over.
+pub(crate) struct Over {
+    pub(super) attempt: Attempt,
+    pub(super) stored: Option<Stored>,
+}
+
 impl Sender {
-    /// Sends the message to one queue and reads the broker's answer.
+    /// Sends the message to the queue that the account has, and reads the broker's answer.
     pub(super) async fn attempt(
         &self,
+        account: &mut Account<'_>,
         prepared: &Prepared,
-        route: &TopicRoute,
+        topic: &Topic,
         target: Target,
-        way: SendWay,
         deadline: Deadline,
-    ) -> (Attempt, Option<Stored>) {
-        let begun = Begun::new(target, prepared);
-        let address = match self.address(&begun.target, route, deadline).await {
+    ) -> Over {
+        let started = Instant::now();
+        account.begin(&target.lane);
+        let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
-            Err(error) => return (begun.failed(None, error), None),
+            Err(error) => return self.over(account, &target, None, Err(error), started.elapsed()),
         };
-        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
-            return (begun.failed(Some(address), error), None);
-        }
-        let request = self.request(prepared, &begun.target);
-        let answer = self.instance.remoting().invoke(&address, request, deadline).await;
-        match answer.map_err(AttemptError::from).and_then(|answer| reply::read(&answer, &address, &begun.target)) {
-            Ok(stored) => (begun.done(Some(address)), Some(stored)),
-            Err(error) => (begun.failed(Some(address), error), None),
-        }
+        let end = match self.check_forbidden(prepared, &target, &address, account.way) {
+            Err(error) => Err(error),
+            Ok(()) => match self.call(account, prepared, &target, &address, deadline).await {
+                Ok(answer) => reply::read(answer, &address, &target.lane.broker_name),
+                Err(error) => Err(error.into()),
+            },
+        };
+        self.over(account, &target, Some(address), end, started.elapsed())
     }
 
-    /// Sends the message to one queue, and waits only until it is written.
+    /// Sends the message to the queue that the account has, and waits only until it is written.
     pub(super) async fn attempt_oneway(
         &self,
+        account: &mut Account<'_>,
         prepared: &Prepared,
-        route: &TopicRoute,
+        topic: &Topic,
         target: Target,
-        way: SendWay,
         deadline: Deadline,
     ) -> Attempt {
-        let begun = Begun::new(target, prepared);
-        let address = match self.address(&begun.target, route, deadline).await {
+        let started = Instant::now();
+        account.begin(&target.lane);
+        let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
-            Err(error) => return begun.failed(None, error),
+            Err(error) => return self.over_oneway(account, &target, None, Err(error), started.elapsed()),
         };
-        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
-            return begun.failed(Some(address), error);
-        }
-        let request = self.request(prepared, &begun.target);
-        match self.instance.remoting().invoke_oneway(&address, request, deadline).await {
-            Ok(()) => begun.done(Some(address)),
-            Err(error) => begun.failed(Some(address), error.into()),
-        }
+        let end = match self.check_forbidden(prepared, &target, &address, account.way) {
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.call_oneway(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from)
+            }
+        };
+        self.over_oneway(account, &target, Some(address), end, started.elapsed())
     }
 
-    async fn address(&self, target: &Target, route: &TopicRoute, deadline: Deadline) -> Result<Endpoint, AttemptError> {
-        let broker_name = &target.broker_name;
-        match self.instance.master(broker_name, route, deadline).await {
+    async fn call(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<rmq_remoting::Answer, RemotingError> {
+        let remoting = self.instance.remoting();
+        let answer = {
+            let mut properties = String::new();
+            self.write_properties(prepared, &mut properties);
+            let born = remoting.clock().now_millis();
+            let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
+            remoting.submit(address, request.frame(), deadline).await?
+        };
+        account.encoded();
+        answer.await
+    }
+
+    async fn call_oneway(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<(), RemotingError> {
+        let remoting = self.instance.remoting();
+        let write = {
+            let mut properties = String::new();
+            self.write_properties(prepared, &mut properties);
+            let born = remoting.clock().now_millis();
+            let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
+            remoting.submit_oneway(address, request.frame(), deadline).await?
+        };
+        account.encoded();
+        write.await
+    }
+
+    /// Puts an attempt's request on the wire, at once or not at all.
+    pub(super) fn try_call(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        deadline: Deadline,
+        context: &Context<'_>,
+    ) -> Option<Result<PendingAnswer, RemotingError>> {
+        let address = target.lane.address.as_ref()?;
+        let remoting = self.instance.remoting();
+        self.with_request(prepared, target, born_timestamp, |request| match request {
+            Ok(Request::Plain(request)) => remoting.try_submit(address, &request, deadline, context),
+            Ok(request) => remoting.try_submit(address, request.frame(), deadline, context),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// The same for a oneway attempt.
+    pub(super) fn try_call_oneway(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        deadline: Deadline,
+    ) -> Option<Result<PendingWrite, RemotingError>> {
+        let address = target.lane.address.as_ref()?;
+        let remoting = self.instance.remoting();
+        self.with_request(prepared, target, born_timestamp, |request| match request {
+            Ok(request) => remoting.try_submit_oneway(address, request.frame(), deadline),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// Makes a request that lives no longer than `with`, on a buffer that the thread keeps.
+    fn with_request<R>(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        with: impl FnOnce(Result<Request<'_>, RemotingError>) -> R,
+    ) -> R {
+        // Taken out, so that nobody is in the way who sends while a waker runs.
+        let mut properties = PROPERTIES.take();
+        properties.clear();
+        self.write_properties(prepared, &mut properties);
+        let request = self.request(target, prepared, &properties, born_timestamp);
+        let result = with(request.map_err(RemotingError::Encode));
+        PROPERTIES.set(properties);
+        result
+    }
+
+    async fn address(&self, target: &Target, topic: &Topic, deadline: Deadline) -> Result<Endpoint, AttemptError> {
+        if let Some(address) = &target.lane.address {
+            return Ok(address.clone());
+        }
+        let broker_name = &target.lane.broker_name;
+        match self.instance.master(broker_name, &topic.route, deadline).await {
             Ok(Some(address)) => Ok(address),
             Ok(None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(broker_name) }),
             Err(source) => Err(AttemptError::BadAddress { broker_name: Arc::clone(broker_name), source }),
@@ -89,7 +193,7 @@ impl Sender {
         if self.hooks.forbidden.is_empty() {
             return Ok(());
         }
-        let queue = prepared.shown(target.queue.clone());
+        let queue = target.queue();
         let context = CheckForbiddenContext {
             name_servers: &self.config.name_servers,
             group: &self.config.producer_group,
@@ -102,67 +206,56 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    fn request(&self, prepared: &Prepared, target: &Target) -> RemotingCommand {
-        let header = SendMessage {
-            producer_group: (&*self.producer_group).into(),
-            topic: (&**prepared.topic()).into(),
-            default_topic: self.config.create_topic_key.as_str().into(),
-            default_topic_queue_nums: self.config.default_topic_queue_nums,
-            queue_id: target.queue.queue_id(),
-            sys_flag: prepared.sys_flag,
-            born_timestamp: self.instance.remoting().clock().now_millis(),
-            flag: prepared.flag(),
-            properties: Some(prepared.properties.as_str().into()),
-            reconsume_times: Some(prepared.reconsumed.times),
-            unit_mode: Some(self.config.unit_mode),
-            max_reconsume_times: prepared.reconsumed.at_most,
-            batch: Some(false),
-            broker_name: Some((&*target.broker_name).into()),
+    /// Takes note of the end of an attempt.
+    pub(super) fn over(
+        &self,
+        account: &mut Account<'_>,
+        target: &Target,
+        address: Option<Endpoint>,
+        end: Result<Stored, AttemptError>,
+        elapsed: Duration,
+    ) -> Over {
+        let (error, stored) = match end {
+            Ok(stored) => (None, Some(stored)),
+            Err(error) => (Some(error), None),
         };
-        let request = match self.config.send_header {
-            SendHeaderVersion::V1 => RemotingCommand::request_with(RequestCode::SEND_MESSAGE, &SendMessageV1(header)),
-            SendHeaderVersion::V2 => {
-                RemotingCommand::request_with(RequestCode::SEND_MESSAGE_V2, &SendMessageV2(header))
-            }
-        };
-        request.with_body(prepared.body().clone()).with_encoding(self.config.header_encoding)
+        account.end(error.as_ref(), stored.as_ref().map(|stored| stored.status), elapsed);
+        self.faults.record(&target.lane.broker_name, error.as_ref(), elapsed);
+        Over { attempt: ended(target, address, error, elapsed), stored }
+    }
+
+    /// Takes note of the end of a oneway attempt.
+    pub(super) fn over_oneway(
+        &self,
+        account: &mut Account<'_>,
+        target: &Target,
+        address: Option<Endpoint>,
+        end: Result<(), AttemptError>,
+        elapsed: Duration,
+    ) -> Attempt {
+        let error = end.err();
+        account.end(error.as_ref(), None, elapsed);
+        self.faults.record_oneway(&target.lane.broker_name, error.as_ref(), elapsed);
+        ended(target, address, error, elapsed)
     }
 }
 
-/// An attempt on its way.
-struct Begun<'a> {
-    target: Target,
-    prepared: &'a Prepared,
-    started: Instant,
+fn ended(target: &Target, address: Option<Endpoint>, error: Option<AttemptError>, elapsed: Duration) -> Attempt {
+    let queue = target.queue();
+    let broker_name = Arc::clone(&target.lane.broker_name);
+    debug!(
+        topic = &**queue.topic(),
+        broker = &*broker_name,
+        queue_id = queue.queue_id(),
+        addr = address.as_ref().map(tracing::field::display),
+        code = error.as_ref().and_then(AttemptError::code).map(|code| code.0),
+        elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        error = error.as_ref().map(tracing::field::display),
+        "attempt over"
+    );
+    Attempt { queue, broker_name, address, elapsed, error: error.map(Arc::new) }
 }
 
-impl<'a> Begun<'a> {
-    fn new(target: Target, prepared: &'a Prepared) -> Self {
-        Self { target, prepared, started: Instant::now() }
-    }
-
-    fn done(self, address: Option<Endpoint>) -> Attempt {
-        self.end(address, None)
-    }
-
-    fn failed(self, address: Option<Endpoint>, error: AttemptError) -> Attempt {
-        self.end(address, Some(Arc::new(error)))
-    }
-
-    fn end(self, address: Option<Endpoint>, error: Option<Arc<AttemptError>>) -> Attempt {
-        let Target { queue, broker_name } = self.target;
-        let queue = self.prepared.shown(queue);
-        let elapsed = self.started.elapsed();
-        debug!(
-            topic = &**queue.topic(),
-            broker = &*broker_name,
-            queue_id = queue.queue_id(),
-            addr = address.as_ref().map(tracing::field::display),
-            code = error.as_deref().and_then(AttemptError::code).map(|code| code.0),
-            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            error = error.as_deref().map(tracing::field::display),
-            "attempt over"
-        );
-        Attempt { queue, broker_name, address, elapsed, error }
-    }
+thread_local! {
+    static PROPERTIES: Cell<String> = const { Cell::new(String::new()) };
 }

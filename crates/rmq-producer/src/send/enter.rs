@@ -21,36 +21,38 @@ use crate::error::{Failure, NoRoom, SendError};
 pub(crate) struct Entered {
     pub(crate) message: Message,
     pub(super) inside: Inside,
-    pub(super) started: Instant,
 }
 
 impl Sender {
-    /// Gets a message in as soon as there is room; at once or not at all when `at_once` is set.
+    /// Gets a message in as soon as there is room.
     ///
     /// # Cancel safety
     /// Dropped early, it leaves nothing behind.
-    pub(super) async fn enter(
+    pub(super) async fn enter(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
+        let started = deadline.since();
+        match self.try_enter(message, started)? {
+            Tried::Entered(entered) => Ok(entered),
+            Tried::Full(message, weight) => self.wait_to_enter(message, weight, deadline).await,
+        }
+    }
+
+    /// The same for one that found no room at first.
+    pub(super) async fn wait_to_enter(
         &self,
         message: Message,
-        at_once: bool,
+        weight: usize,
         deadline: Deadline,
     ) -> Result<Entered, SendError> {
-        let started = Instant::now();
-        let (message, weight) = match self.try_enter(message, started)? {
-            Tried::Entered(entered) => return Ok(entered),
-            Tried::Full(message, _) if at_once => return Err(self.no_room(message, started)),
-            Tried::Full(message, weight) => (message, weight),
-        };
         match tokio::time::timeout_at(deadline.instant(), self.gate.enter(weight)).await {
-            Ok(Ok(inside)) => Ok(self.entered(message, inside, started)),
-            Ok(Err(Turned::Closed)) => Err(self.refuse(message, Failure::Closed, started)),
-            Ok(Err(Turned::Full)) | Err(_) => Err(self.no_room(message, started)),
+            Ok(Ok(inside)) => Ok(Entered { message, inside }),
+            Ok(Err(Turned::Closed)) => Err(self.refuse(message, Failure::Closed, deadline.since())),
+            Ok(Err(Turned::Full)) | Err(_) => Err(self.no_room(message, deadline.since())),
         }
     }
 
     /// Gets a message in at once or not at all.
-    pub(super) fn enter_at_once(&self, message: Message) -> Result<Entered, SendError> {
-        let started = Instant::now();
+    pub(super) fn enter_at_once(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
+        let started = deadline.since();
         match self.try_enter(message, started)? {
             Tried::Entered(entered) => Ok(entered),
             Tried::Full(message, _) => Err(self.no_room(message, started)),
@@ -59,19 +61,19 @@ impl Sender {
 
     /// Gets a message in as soon as there is room, and blocks the thread until then. Needs no runtime.
     pub(super) fn enter_blocking(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
-        let started = Instant::now();
+        let started = deadline.since();
         let (message, weight) = match self.try_enter(message, started)? {
             Tried::Entered(entered) => return Ok(entered),
             Tried::Full(message, weight) => (message, weight),
         };
         match block_until(self.gate.enter(weight), deadline) {
-            Some(Ok(inside)) => Ok(self.entered(message, inside, started)),
+            Some(Ok(inside)) => Ok(Entered { message, inside }),
             Some(Err(Turned::Closed)) => Err(self.refuse(message, Failure::Closed, started)),
             Some(Err(Turned::Full)) | None => Err(self.no_room(message, started)),
         }
     }
 
-    fn try_enter(&self, message: Message, started: Instant) -> Result<Tried, SendError> {
+    pub(super) fn try_enter(&self, message: Message, started: Instant) -> Result<Tried, SendError> {
         if self.gate.is_closed() {
             return Err(self.refuse(message, Failure::Closed, started));
         }
@@ -80,17 +82,13 @@ impl Sender {
         }
         let weight = self.gate.weight(&message);
         match self.gate.try_enter(weight) {
-            Ok(inside) => Ok(Tried::Entered(self.entered(message, inside, started))),
+            Ok(inside) => Ok(Tried::Entered(Entered { message, inside })),
             Err(Turned::Full) => Ok(Tried::Full(message, weight)),
             Err(Turned::Closed) => Err(self.refuse(message, Failure::Closed, started)),
         }
     }
 
-    fn entered(&self, message: Message, inside: Inside, started: Instant) -> Entered {
-        Entered { message, inside, started }
-    }
-
-    fn no_room(&self, message: Message, started: Instant) -> SendError {
+    pub(super) fn no_room(&self, message: Message, started: Instant) -> SendError {
         let failure = NoRoom { limits: self.gate.limits(), waited: started.elapsed() };
         self.refuse(message, Failure::NoRoom(failure), started)
     }
@@ -101,7 +99,7 @@ impl Sender {
     }
 }
 
-enum Tried {
+pub(super) enum Tried {
     Entered(Entered),
     /// With what the message weighs.
     Full(Message, usize),

@@ -3,6 +3,7 @@
 //! Recorded when the attempt truly ends; one that its caller dropped is never recorded and harms no broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmq_fault::{Candidates, Choice, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn};
 use rmq_remoting::RemotingError;
@@ -11,7 +12,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::attempts::Attempt;
 use crate::error::AttemptError;
 use crate::latency_fault::LatencyFault;
 
@@ -69,19 +69,18 @@ impl Faults {
     }
 
     /// Takes note of an attempt that waited for an answer.
-    pub(super) fn record(&self, attempt: &Attempt) {
-        self.note(attempt, verdict(attempt.error()));
+    pub(super) fn record(&self, broker: &Arc<str>, error: Option<&AttemptError>, elapsed: Duration) {
+        self.note(broker, verdict(error), elapsed);
     }
 
     /// Takes note of an attempt that did not: that its frame was written says nothing good of the broker.
-    pub(super) fn record_oneway(&self, attempt: &Attempt) {
-        if attempt.error().is_some() {
-            self.note(attempt, verdict(attempt.error()));
+    pub(super) fn record_oneway(&self, broker: &Arc<str>, error: Option<&AttemptError>, elapsed: Duration) {
+        if error.is_some() {
+            self.note(broker, verdict(error), elapsed);
         }
     }
 
-    fn note(&self, attempt: &Attempt, verdict: Verdict) {
-        let broker = attempt.broker_name();
+    fn note(&self, broker: &Arc<str>, verdict: Verdict, elapsed: Duration) {
         match verdict {
             Verdict::Innocent => return,
             Verdict::Good | Verdict::Answered => {
@@ -99,11 +98,8 @@ impl Faults {
             Verdict::Lost => {}
         }
         if let Some((_, tolerance)) = &self.latency {
-            let outcome = Outcome {
-                latency: attempt.elapsed(),
-                isolate: verdict != Verdict::Good,
-                reachable: verdict != Verdict::Silent,
-            };
+            let outcome =
+                Outcome { latency: elapsed, isolate: verdict != Verdict::Good, reachable: verdict != Verdict::Silent };
             tolerance.update(broker, outcome, Instant::now().into_std());
         }
     }

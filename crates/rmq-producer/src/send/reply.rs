@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use rmq_remoting::{Endpoint, RemotingCommand, ResponseCode};
+use rmq_remoting::{Answer, Endpoint, RemotingCommand, ResponseCode};
 
-use super::select::Target;
 use crate::error::{AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
@@ -16,21 +15,48 @@ use crate::send_result::SendStatus;
 pub(super) struct Stored {
     pub(super) status: SendStatus,
     pub(super) broker_name: Arc<str>,
-    pub(super) reply: SendMessageReply,
+    /// May differ from the queue asked for: priority messages, static topics.
+    pub(super) queue_id: i32,
+    pub(super) queue_offset: i64,
+    /// All else is looked up when somebody asks for it.
+    pub(super) answer: Answer,
 }
 
 /// Reads the answer to a send.
-pub(super) fn read(answer: &RemotingCommand, addr: &Endpoint, target: &Target) -> Result<Stored, AttemptError> {
+pub(super) fn read(answer: Answer, addr: &Endpoint, broker_name: &Arc<str>) -> Result<Stored, AttemptError> {
     let code = answer.response_code();
     let Some(status) = status(code) else {
         let remark = answer.remark().unwrap_or_default();
         let outcome = classify(code, remark);
         return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
     };
-    match answer.header::<SendMessageReply>() {
-        Ok(reply) => Ok(Stored { status, broker_name: Arc::clone(&target.broker_name), reply }),
+    let place = match place(&answer) {
+        Some(place) => Ok(place),
+        // What the quick look does not take, the header's own reader names; or takes.
+        None => RemotingCommand::from(answer.clone())
+            .header::<SendMessageReply>()
+            .map(|reply| (reply.queue_id, reply.queue_offset)),
+    };
+    match place {
+        Ok((queue_id, queue_offset)) => {
+            Ok(Stored { status, broker_name: Arc::clone(broker_name), queue_id, queue_offset, answer })
+        }
         Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
     }
+}
+
+/// Queue and place in it, if the header has them and an id.
+fn place(answer: &Answer) -> Option<(i32, i64)> {
+    let (mut queue_id, mut queue_offset, mut has_id) = (None, None, false);
+    for (name, value) in answer.fields() {
+        match name {
+            "queueId" => queue_id = Some(i32::try_from(value.as_i64()?).ok()?),
+            "queueOffset" => queue_offset = Some(value.as_i64()?),
+            "msgId" => has_id = true,
+            _ => {}
+        }
+    }
+    if has_id { queue_id.zip(queue_offset) } else { None }
 }
 
 /// The four codes that say that the message is stored.

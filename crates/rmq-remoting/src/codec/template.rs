@@ -256,6 +256,10 @@ impl<const N: usize> sealed::Encode for FilledRequest<'_, N> {
             rendered.write(&self.values, request.encoding, opaque, out)
         })
     }
+
+    fn is_rendered(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
