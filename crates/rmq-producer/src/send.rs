@@ -16,6 +16,7 @@ mod faults;
 mod gate;
 mod lane;
 mod namespace;
+mod options;
 mod prepare;
 mod reply;
 mod retry;
@@ -44,25 +45,12 @@ use crate::hook::Hooks;
 use crate::instance::{ClientInstance, RouteError, ShutdownReport};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::namespace::Namespace;
-use crate::retry_policy::RetryPolicy;
-use crate::send_way::SendWay;
 use faults::Faults;
 use gate::Gate;
+pub(crate) use options::SendOptions;
 use retry_budget::RetryBudget;
-pub(crate) use select::Aim;
 pub(crate) use sending::{Answered, Sending, Written};
 use topics::Topics;
-
-/// What a caller may say about one send.
-#[derive(Clone, Default)]
-pub(crate) struct SendOptions {
-    pub(crate) aim: Aim,
-    /// Instead of the producer's.
-    pub(crate) retries: Option<RetryPolicy>,
-    /// Whether it is refused when there is no room, instead of waiting.
-    pub(crate) at_once: bool,
-    pub(crate) way: SendWay,
-}
 
 /// What all handles of one producer share.
 pub(crate) struct Sender {
@@ -87,6 +75,7 @@ pub(crate) struct Sender {
     report: OnceCell<ShutdownReport>,
     /// Cancelled when the last handle is gone.
     deserted: CancellationToken,
+    started: Instant,
     #[cfg(test)]
     slowly: std::sync::atomic::AtomicBool,
 }
@@ -136,6 +125,7 @@ impl Sender {
             unfinished,
             report,
             deserted,
+            started: Instant::now(),
             #[cfg(test)]
             slowly: std::sync::atomic::AtomicBool::default(),
         }
@@ -181,6 +171,11 @@ impl Sender {
     #[expect(clippy::unused_self, reason = "tests have another one")]
     const fn goes_slowly(&self) -> bool {
         false
+    }
+
+    /// Whether hooks want to see every send, or every attempt, at its beginning.
+    fn has_send_hooks(&self) -> bool {
+        !self.hooks.send.is_empty() || !self.hooks.forbidden.is_empty()
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {

@@ -4,7 +4,6 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use rmq_message::{Message, MessageQueue};
 use crate::error::SendError;
 use crate::retry_policy::RetryPolicy;
 use crate::selector::QueueSelector;
-use crate::send::{Aim, Answered, SendOptions, Sender, Sending, Written};
+use crate::send::{Answered, SendOptions, Sender, Sending, Written};
 use crate::send_result::SendResult;
 use crate::send_way::SendWay;
 
@@ -45,20 +44,20 @@ impl<'p> SendRequest<'p> {
 
     /// Tries again by this policy instead of the producer's.
     pub fn retries(mut self, policy: RetryPolicy) -> Self {
-        self.options.retries = Some(policy);
+        self.options.retry(policy);
         self
     }
 
     /// Sends to this queue and no other; further tries go to it too. Java: `send(Message, MessageQueue)`, which tries once.
     pub fn to(mut self, queue: MessageQueue) -> Self {
-        self.options.aim = Aim::Queue(queue);
+        self.options.to(queue);
         self
     }
 
     /// Lets `selector` choose the queue, once for all tries: see [`selector`](crate::selector) for those that users of Java know.
     #[doc(alias = "MessageQueueSelector")]
     pub fn select(mut self, selector: impl QueueSelector) -> Self {
-        self.options.aim = Aim::Selector(Arc::new(selector));
+        self.options.select(selector);
         self
     }
 }
@@ -98,7 +97,7 @@ pub struct OnewayRequest<'p> {
 
 impl<'p> OnewayRequest<'p> {
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
-        let options = SendOptions { way: SendWay::Oneway, ..SendOptions::default() };
+        let options = SendOptions::of_way(SendWay::Oneway);
         Self { timeout: sender.config().send_timeout, sender, message, options }
     }
 
@@ -110,14 +109,14 @@ impl<'p> OnewayRequest<'p> {
 
     /// Sends to this queue and no other. Java: `sendOneway(Message, MessageQueue)`.
     pub fn to(mut self, queue: MessageQueue) -> Self {
-        self.options.aim = Aim::Queue(queue);
+        self.options.to(queue);
         self
     }
 
     /// Lets `selector` choose the queue: see [`selector`](crate::selector) for those that users of Java know.
     #[doc(alias = "MessageQueueSelector")]
     pub fn select(mut self, selector: impl QueueSelector) -> Self {
-        self.options.aim = Aim::Selector(Arc::new(selector));
+        self.options.select(selector);
         self
     }
 }

@@ -3,12 +3,13 @@
 //! Each of the four statuses means stored; three of them say that a safety the broker is configured for was not reached in time.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmq_message::{MessageQueue, UniqueId};
 use rmq_remoting::Answer;
 
-use crate::attempts::{Attempt, Attempts};
+use crate::attempts::{Attempt, Destination, GoodAttempt};
 
 /// A stored message: its ids, its queue and place, and how safely it is stored.
 #[derive(Clone)]
@@ -16,12 +17,25 @@ use crate::attempts::{Attempt, Attempts};
 pub struct SendResult {
     pub(crate) status: SendStatus,
     pub(crate) message_id: MessageId,
-    pub(crate) queue: MessageQueue,
+    /// By the broker's word.
+    pub(crate) queue_id: i32,
     pub(crate) queue_offset: i64,
     /// Holds what is seldom asked for, as it came.
     pub(crate) answer: Answer,
-    pub(crate) attempts: Attempts,
+    /// The attempt that stored the message.
+    pub(crate) stored_by: GoodAttempt,
+    /// All attempts, where there were others.
+    pub(crate) tried: Option<Box<[Attempt]>>,
     pub(crate) elapsed: Duration,
+    /// Laid out when somebody looks.
+    pub(crate) shown: OnceLock<Box<Shown>>,
+}
+
+/// What is borrowed from a result.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    queue: MessageQueue,
+    attempt: Attempt,
 }
 
 /// A message's unique id: made here, or by the caller.
@@ -105,7 +119,7 @@ impl SendResult {
     #[doc(alias = "getMessageQueue")]
     #[must_use]
     pub fn queue(&self) -> &MessageQueue {
-        &self.queue
+        &self.shown().queue
     }
 
     /// Returns the place of the message in its queue, from 0.
@@ -148,13 +162,26 @@ impl SendResult {
     /// [`Attempt::possibly_stored`] is true may have left a second copy.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
-        self.attempts.as_slice()
+        match &self.tried {
+            Some(tried) => tried,
+            None => std::slice::from_ref(&self.shown().attempt),
+        }
     }
 
     /// Returns how long the send took, from the first poll to the result.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
+    }
+
+    fn shown(&self) -> &Shown {
+        self.shown.get_or_init(|| {
+            let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
+            Box::new(Shown {
+                queue: MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id),
+                attempt: self.stored_by.to_attempt(),
+            })
+        })
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -168,7 +195,7 @@ impl fmt::Debug for SendResult {
             .field("status", &self.status)
             .field("message_id", &self.message_id())
             .field("offset_message_id", &self.offset_message_id())
-            .field("queue", &self.queue)
+            .field("queue", self.queue())
             .field("queue_offset", &self.queue_offset)
             .field("attempts", &self.attempts())
             .field("elapsed", &self.elapsed)

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Sender;
 use super::lane::Lane;
-use crate::attempts::Attempt;
+use crate::attempts::GoodAttempt;
 use crate::error::{AttemptError, Outcome, SendError, SendErrorKind};
 use crate::hook::{About, SendContext, SendEnd, SendReport};
 use crate::metrics::{Ended, SendEnded};
@@ -22,7 +22,6 @@ use crate::send_way::SendWay;
 pub(super) struct Account<'a> {
     sender: &'a Sender,
     pub(super) way: SendWay,
-    started: Instant,
     /// Only where there are hooks that want to know of it.
     hooked: Option<Box<Hooked>>,
     under_way: Option<Arc<Lane>>,
@@ -30,10 +29,12 @@ pub(super) struct Account<'a> {
     is_encoded: bool,
     /// Whether an attempt that is over may have left a copy.
     possibly_stored: bool,
-    is_closed: bool,
+    /// Counted as begun and not as ended.
+    is_open: bool,
 }
 
 struct Hooked {
+    started: Instant,
     about: About,
     /// As it is sent.
     message: Message,
@@ -44,22 +45,18 @@ impl<'a> Account<'a> {
         self.sender
     }
 
-    pub(super) fn open(sender: &'a Sender, way: SendWay, started: Instant) -> Self {
-        sender.metrics.accepted();
-        Self {
-            sender,
-            way,
-            started,
-            hooked: None,
-            under_way: None,
-            is_encoded: false,
-            possibly_stored: false,
-            is_closed: false,
-        }
+    pub(super) fn new(sender: &'a Sender, way: SendWay) -> Self {
+        Self { sender, way, hooked: None, under_way: None, is_encoded: false, possibly_stored: false, is_open: false }
+    }
+
+    /// The send has its room.
+    pub(super) fn open(&mut self) {
+        self.sender.metrics.accepted();
+        self.is_open = true;
     }
 
     /// Shows the message to the hooks. Returns the copy that is to be sent instead, if there are hooks.
-    pub(super) fn before(&mut self, message: &Message) -> Result<Option<Message>, HookError> {
+    pub(super) fn before(&mut self, message: &Message, started: Instant) -> Result<Option<Message>, HookError> {
         let sender = self.sender;
         if sender.hooks.send.is_empty() {
             return Ok(None);
@@ -76,7 +73,7 @@ impl<'a> Account<'a> {
             born_host: sender.instance.ip(),
             namespace: sender.namespace.prefix().cloned().or_else(v2),
         };
-        let hooked = self.hooked.insert(Box::new(Hooked { about, message: copy.clone() }));
+        let hooked = self.hooked.insert(Box::new(Hooked { started, about, message: copy.clone() }));
         let mut context = SendContext::new(&hooked.about, copy);
         sender.hooks.before(&mut context, sender.metrics.hook_panics())?;
         hooked.message = context.into_message();
@@ -115,35 +112,39 @@ impl<'a> Account<'a> {
         self.sender.metrics.broker(broker_name).retried(reason);
     }
 
-    pub(super) fn close(self, result: &Result<SendResult, SendError>) {
+    pub(super) fn close(&mut self, result: &Result<SendResult, SendError>) {
         match result {
             Ok(result) => self.close_stored(result),
             Err(error) => self.close_failed(error),
         }
     }
 
-    pub(super) fn close_stored(mut self, result: &SendResult) {
+    pub(super) fn close_stored(&mut self, result: &SendResult) {
         let how = if result.status() == SendStatus::SendOk { SendEnded::Stored } else { SendEnded::Degraded };
         self.finish(how, SendEnd::Stored(result));
     }
 
-    pub(super) fn close_failed(mut self, error: &SendError) {
+    pub(super) fn close_failed(&mut self, error: &SendError) {
         self.finish(SendEnded::Failed(error.outcome()), SendEnd::Failed(error));
     }
 
-    pub(super) fn close_oneway(mut self, result: &Result<Attempt, SendError>) {
+    pub(super) fn close_oneway(&mut self, result: &Result<GoodAttempt, SendError>) {
         match result {
-            Ok(attempt) => self.finish(SendEnded::Written, SendEnd::Written(attempt)),
+            Ok(_) if self.hooked.is_none() => {
+                self.is_open = false;
+                self.sender.metrics.ended(SendEnded::Written);
+            }
+            Ok(attempt) => self.finish(SendEnded::Written, SendEnd::Written(&attempt.to_attempt())),
             Err(error) => self.close_failed(error),
         }
     }
 
     fn finish(&mut self, how: SendEnded, end: SendEnd<'_>) {
-        self.is_closed = true;
+        self.is_open = false;
         let metrics = &self.sender.metrics;
         metrics.ended(how);
-        if let Some(Hooked { about, message }) = self.hooked.as_deref() {
-            let report = SendReport::new(about, message, end, self.started.elapsed());
+        if let Some(Hooked { started, about, message }) = self.hooked.as_deref() {
+            let report = SendReport::new(about, message, end, started.elapsed());
             self.sender.hooks.after(&report, metrics.hook_panics());
         }
     }
@@ -151,7 +152,7 @@ impl<'a> Account<'a> {
 
 impl Drop for Account<'_> {
     fn drop(&mut self) {
-        if self.is_closed {
+        if !self.is_open {
             return;
         }
         let mut possibly_stored = self.possibly_stored;

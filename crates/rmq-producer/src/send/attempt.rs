@@ -18,16 +18,16 @@ use super::lane::{Request, Target};
 use super::prepare::Prepared;
 use super::reply::{self, Stored};
 use super::topics::Topic;
-use crate::attempts::Attempt;
+use crate::attempts::{Attempt, GoodAttempt};
 use crate::error::AttemptError;
 use crate::hook::CheckForbiddenContext;
 use crate::send_way::SendWay;
 
-/// An attempt that is over.
-pub(crate) struct Over {
-    pub(super) attempt: Attempt,
-    pub(super) stored: Option<Stored>,
-}
+/// How an attempt ended: stored, or not.
+pub(crate) type Over = Result<(GoodAttempt, Stored), Box<Attempt>>;
+
+/// How a oneway attempt ended: written, or not.
+pub(crate) type OverOneway = Result<GoodAttempt, Box<Attempt>>;
 
 impl Sender {
     /// Sends the message to the queue that the account has, and reads the broker's answer.
@@ -35,7 +35,7 @@ impl Sender {
         &self,
         account: &mut Account<'_>,
         prepared: &Prepared,
-        topic: &Topic,
+        topic: Option<&Topic>,
         target: Target,
         deadline: Deadline,
     ) -> Over {
@@ -48,11 +48,12 @@ impl Sender {
         let end = match self.check_forbidden(prepared, &target, &address, account.way) {
             Err(error) => Err(error),
             Ok(()) => match self.call(account, prepared, &target, &address, deadline).await {
-                Ok(answer) => reply::read(answer, &address, &target.lane.broker_name),
+                Ok(answer) => reply::read(answer, &address),
                 Err(error) => Err(error.into()),
             },
         };
-        self.over(account, &target, Some(address), end, started.elapsed())
+        let asked = if target.lane.address().is_none() { Some(address) } else { None };
+        self.over(account, &target, asked, end, started.elapsed())
     }
 
     /// Sends the message to the queue that the account has, and waits only until it is written.
@@ -60,10 +61,10 @@ impl Sender {
         &self,
         account: &mut Account<'_>,
         prepared: &Prepared,
-        topic: &Topic,
+        topic: Option<&Topic>,
         target: Target,
         deadline: Deadline,
-    ) -> Attempt {
+    ) -> OverOneway {
         let started = Instant::now();
         account.begin(&target.lane);
         let address = match self.address(&target, topic, deadline).await {
@@ -76,7 +77,8 @@ impl Sender {
                 self.call_oneway(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from)
             }
         };
-        self.over_oneway(account, &target, Some(address), end, started.elapsed())
+        let asked = if target.lane.address().is_none() { Some(address) } else { None };
+        self.over_oneway(account, &target, asked, end, started.elapsed())
     }
 
     async fn call(
@@ -89,7 +91,7 @@ impl Sender {
     ) -> Result<rmq_remoting::Answer, RemotingError> {
         let remoting = self.instance.remoting();
         let answer = {
-            let mut properties = String::new();
+            let mut properties = Vec::new();
             self.write_properties(prepared, &mut properties);
             let born = remoting.clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
@@ -109,7 +111,7 @@ impl Sender {
     ) -> Result<(), RemotingError> {
         let remoting = self.instance.remoting();
         let write = {
-            let mut properties = String::new();
+            let mut properties = Vec::new();
             self.write_properties(prepared, &mut properties);
             let born = remoting.clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
@@ -128,7 +130,7 @@ impl Sender {
         deadline: Deadline,
         context: &Context<'_>,
     ) -> Option<Result<PendingAnswer, RemotingError>> {
-        let address = target.lane.address.as_ref()?;
+        let address = target.lane.address()?;
         let remoting = self.instance.remoting();
         self.with_request(prepared, target, born_timestamp, |request| match request {
             Ok(Request::Plain(request)) => remoting.try_submit(address, &request, deadline, context),
@@ -145,7 +147,7 @@ impl Sender {
         born_timestamp: i64,
         deadline: Deadline,
     ) -> Option<Result<PendingWrite, RemotingError>> {
-        let address = target.lane.address.as_ref()?;
+        let address = target.lane.address()?;
         let remoting = self.instance.remoting();
         self.with_request(prepared, target, born_timestamp, |request| match request {
             Ok(request) => remoting.try_submit_oneway(address, request.frame(), deadline),
@@ -171,12 +173,21 @@ impl Sender {
         result
     }
 
-    async fn address(&self, target: &Target, topic: &Topic, deadline: Deadline) -> Result<Endpoint, AttemptError> {
-        if let Some(address) = &target.lane.address {
+    async fn address(
+        &self,
+        target: &Target,
+        topic: Option<&Topic>,
+        deadline: Deadline,
+    ) -> Result<Endpoint, AttemptError> {
+        if let Some(address) = target.lane.address() {
             return Ok(address.clone());
         }
-        let broker_name = &target.lane.broker_name;
-        match self.instance.master(broker_name, &topic.route, deadline).await {
+        let broker_name = target.lane.broker_name();
+        let address = match topic {
+            Some(topic) => self.instance.master(broker_name, &topic.route, deadline).await,
+            None => Ok(None),
+        };
+        match address {
             Ok(Some(address)) => Ok(address),
             Ok(None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(broker_name) }),
             Err(source) => Err(AttemptError::BadAddress { broker_name: Arc::clone(broker_name), source }),
@@ -206,7 +217,7 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    /// Takes note of the end of an attempt.
+    /// Takes note of the end of an attempt. `address` is known where it had to be asked for.
     pub(super) fn over(
         &self,
         account: &mut Account<'_>,
@@ -215,13 +226,14 @@ impl Sender {
         end: Result<Stored, AttemptError>,
         elapsed: Duration,
     ) -> Over {
-        let (error, stored) = match end {
-            Ok(stored) => (None, Some(stored)),
-            Err(error) => (Some(error), None),
-        };
-        account.end(error.as_ref(), stored.as_ref().map(|stored| stored.status), elapsed);
-        self.faults.record(&target.lane.broker_name, error.as_ref(), elapsed);
-        Over { attempt: ended(target, address, error, elapsed), stored }
+        let error = end.as_ref().err();
+        account.end(error, end.as_ref().ok().map(|stored| stored.status), elapsed);
+        self.faults.record(target.lane.broker_name(), error, elapsed);
+        log(target, address.as_ref(), error, elapsed);
+        match end {
+            Ok(stored) => Ok((target.good(address, elapsed), stored)),
+            Err(error) => Err(failed(target, address, error, elapsed)),
+        }
     }
 
     /// Takes note of the end of a oneway attempt.
@@ -232,30 +244,36 @@ impl Sender {
         address: Option<Endpoint>,
         end: Result<(), AttemptError>,
         elapsed: Duration,
-    ) -> Attempt {
-        let error = end.err();
-        account.end(error.as_ref(), None, elapsed);
-        self.faults.record_oneway(&target.lane.broker_name, error.as_ref(), elapsed);
-        ended(target, address, error, elapsed)
+    ) -> OverOneway {
+        let error = end.as_ref().err();
+        account.end(error, None, elapsed);
+        self.faults.record_oneway(target.lane.broker_name(), error, elapsed);
+        log(target, address.as_ref(), error, elapsed);
+        match end {
+            Ok(()) => Ok(target.good(address, elapsed)),
+            Err(error) => Err(failed(target, address, error, elapsed)),
+        }
     }
 }
 
-fn ended(target: &Target, address: Option<Endpoint>, error: Option<AttemptError>, elapsed: Duration) -> Attempt {
-    let queue = target.queue();
-    let broker_name = Arc::clone(&target.lane.broker_name);
+fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
     debug!(
-        topic = &**queue.topic(),
-        broker = &*broker_name,
-        queue_id = queue.queue_id(),
-        addr = address.as_ref().map(tracing::field::display),
-        code = error.as_ref().and_then(AttemptError::code).map(|code| code.0),
+        topic = &*target.lane.destination.topic,
+        broker = &**target.lane.broker_name(),
+        queue_id = target.queue_id,
+        addr = asked.or_else(|| target.lane.address()).map(tracing::field::display),
+        code = error.and_then(AttemptError::code).map(|code| code.0),
         elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        error = error.as_ref().map(tracing::field::display),
+        error = error.map(tracing::field::display),
         "attempt over"
     );
-    Attempt { queue, broker_name, address, elapsed, error: error.map(Arc::new) }
+}
+
+#[cold]
+fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
+    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good(address, elapsed).to_attempt() })
 }
 
 thread_local! {
-    static PROPERTIES: Cell<String> = const { Cell::new(String::new()) };
+    static PROPERTIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

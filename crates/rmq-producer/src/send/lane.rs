@@ -3,6 +3,7 @@
 //! Made from the routes of one moment and never changed: other routes make other lanes. The header is rendered at the first message.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rmq_message::MessageQueue;
 use rmq_remoting::{
@@ -11,6 +12,7 @@ use rmq_remoting::{
 
 use super::Sender;
 use super::prepare::Prepared;
+use crate::attempts::{Destination, GoodAttempt};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
 use crate::namespace::is_retry_topic;
@@ -18,12 +20,8 @@ use crate::protocol::{SendMessage, SendMessageV1, SendMessageV2, VARIABLE_LONG, 
 
 pub(super) struct Lane {
     /// As brokers know it.
-    pub(super) topic: Arc<str>,
-    /// Without namespace, as callers know it.
-    pub(super) shown_topic: Arc<str>,
-    pub(super) broker_name: Arc<str>,
-    /// Where messages go; `None` where no usable address is known, so that it has to be asked for.
-    pub(super) address: Option<Endpoint>,
+    topic: Arc<str>,
+    pub(super) destination: Arc<Destination>,
     pub(super) counters: Arc<BrokerCounters>,
     header: OnceLock<Result<Header, FrameError>>,
 }
@@ -59,22 +57,36 @@ impl Lane {
         address: Option<Endpoint>,
         counters: Arc<BrokerCounters>,
     ) -> Self {
-        Self {
-            topic: Arc::clone(topic),
-            shown_topic: Arc::clone(shown_topic),
-            broker_name: Arc::clone(broker_name),
-            address,
-            counters,
-            header: OnceLock::new(),
-        }
+        let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
+        Self { topic: Arc::clone(topic), destination: Arc::new(destination), counters, header: OnceLock::new() }
+    }
+
+    pub(super) fn broker_name(&self) -> &Arc<str> {
+        &self.destination.broker_name
+    }
+
+    /// Where messages go; `None` where no usable address is known, so that it has to be asked for.
+    pub(super) fn address(&self) -> Option<&Endpoint> {
+        self.destination.address.as_ref()
     }
 }
 
 impl Target {
+    /// An attempt that ends well.
+    pub(super) fn good(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+        GoodAttempt {
+            destination: Arc::clone(&self.lane.destination),
+            queue_id: self.queue_id,
+            logical: self.logical.clone(),
+            address: address.map(Box::new),
+            elapsed,
+        }
+    }
+
     /// The queue as callers know it.
     pub(super) fn queue(&self) -> MessageQueue {
-        let name = self.logical.as_ref().unwrap_or(&self.lane.broker_name);
-        MessageQueue::new(Arc::clone(&self.lane.shown_topic), Arc::clone(name), self.queue_id)
+        let name = self.logical.as_ref().unwrap_or_else(|| self.lane.broker_name());
+        MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
     }
 }
 
@@ -87,7 +99,7 @@ impl Sender {
         &self,
         target: &'a Target,
         prepared: &'a Prepared,
-        properties: &'a str,
+        properties: &'a [u8],
         born_timestamp: i64,
     ) -> Result<Request<'a>, FrameError> {
         let header =
@@ -95,8 +107,9 @@ impl Sender {
         let queue: FieldValue<'_> = target.queue_id.into();
         let (sys_flag, born): (FieldValue<'_>, FieldValue<'_>) = (prepared.sys_flag.into(), born_timestamp.into());
         let (flag, properties): (FieldValue<'_>, FieldValue<'_>) = (prepared.flag().into(), properties.into());
-        let (times, body) = (prepared.reconsumed.times.into(), prepared.body());
-        Ok(match (header, prepared.reconsumed.at_most) {
+        let (reconsumed, body) = (prepared.reconsumed(), prepared.body());
+        let times = reconsumed.times.into();
+        Ok(match (header, reconsumed.at_most) {
             (Header::Plain(header), _) => Request::Plain(header.fill([queue, sys_flag, born, flag, properties], body)),
             (Header::Retry(headers), None) => {
                 Request::Retry(headers.0.fill([queue, sys_flag, born, flag, properties, times], body))
@@ -114,7 +127,7 @@ impl Sender {
             SendHeaderVersion::V2 => VARIABLE_SHORT,
         };
         let [queue, sys_flag, born, flag, properties, times, most] = names;
-        if !is_retry_topic(&lane.shown_topic) {
+        if !is_retry_topic(&lane.destination.topic) {
             let names = [queue, sys_flag, born, flag, properties];
             return Ok(Header::Plain(Box::new(remoting.template(self.command(lane, None), names)?)));
         }
@@ -141,7 +154,7 @@ impl Sender {
             unit_mode: Some(self.config.unit_mode),
             max_reconsume_times,
             batch: Some(false),
-            broker_name: Some((&*lane.broker_name).into()),
+            broker_name: Some((&**lane.broker_name()).into()),
         };
         let request = match self.config.send_header {
             SendHeaderVersion::V1 => RemotingCommand::request_with(RequestCode::SEND_MESSAGE, &SendMessageV1(header)),

@@ -3,6 +3,8 @@
 //! The caller's message is never changed; it comes back as it was when the send fails. What brokers get (names in the namespace, the packed
 //! body, the properties) stands beside it, and what callers get to see is without the namespace again.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rmq_message::{Message, MessageError, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, UniqueId, property_key};
 
@@ -11,7 +13,7 @@ use super::compress::Compressed;
 use crate::namespace::is_retry_topic;
 use crate::send_result::MessageId;
 
-/// A valid message with its unique id, in the form in which every attempt sends it.
+/// A valid message and, once it is prepared, the form in which every attempt sends it.
 pub(crate) struct Prepared {
     message: Message,
     /// The caller's, where hooks made another one of it.
@@ -19,9 +21,8 @@ pub(crate) struct Prepared {
     /// The unique id, unless the message has one; copies of the message share it.
     made_id: Option<UniqueId>,
     /// Compressed; the flag says how.
-    packed: Option<Bytes>,
+    packed: Option<Box<Bytes>>,
     pub(super) sys_flag: i32,
-    pub(super) reconsumed: Reconsumed,
 }
 
 /// How often consumers gave a message back, which the header says for messages of `%RETRY%` topics.
@@ -33,40 +34,37 @@ pub(super) struct Reconsumed {
 
 impl Sender {
     /// Gives a valid message its unique id, unless it has one, and what `compressed` made of its body.
-    pub(super) fn prepare(
-        &self,
-        message: Message,
-        reconsumed: Reconsumed,
-        compressed: Option<Compressed>,
-        now_millis: i64,
-    ) -> Prepared {
-        let made_id = if message.unique_id().is_none() { Some(self.ids.next(now_millis)) } else { None };
-        let (packed, sys_flag) = match compressed {
-            Some((packed, kind)) => (Some(packed), SysFlag::default().with_compression(kind)),
-            None => (None, SysFlag::default()),
-        };
-        Prepared { message, original: None, made_id, packed, sys_flag: sys_flag.0, reconsumed }
+    pub(super) fn prepare(&self, prepared: &mut Prepared, compressed: Option<Compressed>, now_millis: i64) {
+        if prepared.message.unique_id().is_none() {
+            prepared.made_id = Some(self.ids.next(now_millis));
+        }
+        if let Some((packed, kind)) = compressed {
+            prepared.packed = Some(Box::new(packed));
+            prepared.sys_flag = SysFlag::default().with_compression(kind).0;
+        }
     }
 
     /// Appends the text of all properties that the broker gets, those included that are added here.
-    pub(super) fn write_properties(&self, prepared: &Prepared, text: &mut String) {
+    pub(super) fn write_properties(&self, prepared: &Prepared, text: &mut Vec<u8>) {
         let namespace = self.namespace.prefix();
         let of_retry_topic = is_retry_topic(prepared.message.topic());
         let given = prepared.message.properties();
         if namespace.is_none() && !of_retry_topic {
-            given.encode_into(text);
+            for (name, value) in given.iter() {
+                write_property(text, name, value.as_bytes());
+            }
         } else {
             let is_replaced = |name: &str| namespace.is_some() && name == property_key::INSTANCE_ID;
             let is_moved = |name: &str| of_retry_topic && Reconsumed::PROPERTIES.contains(&name);
             for (name, value) in given.iter().filter(|(name, _)| !is_replaced(name) && !is_moved(name)) {
-                write_property(text, name, value);
+                write_property(text, name, value.as_bytes());
             }
         }
         if let Some(id) = &prepared.made_id {
-            write_property(text, property_key::UNIQ_KEY, id.as_str());
+            write_property(text, property_key::UNIQ_KEY, id.as_bytes());
         }
         if let Some(namespace) = namespace {
-            write_property(text, property_key::INSTANCE_ID, namespace);
+            write_property(text, property_key::INSTANCE_ID, namespace.as_bytes());
         }
     }
 }
@@ -90,24 +88,38 @@ impl Reconsumed {
 }
 
 impl Prepared {
-    /// Gives this message back when the send fails.
-    pub(super) fn instead_of(mut self, original: Message) -> Self {
-        self.original = Some(Box::new(original));
-        self
+    pub(super) fn new(message: Message) -> Self {
+        Self { message, original: None, made_id: None, packed: None, sys_flag: 0 }
+    }
+
+    /// Sends another message instead of the caller's, which is given back when the send fails.
+    pub(super) fn send_instead(&mut self, edited: Message) {
+        self.original = Some(Box::new(std::mem::replace(&mut self.message, edited)));
     }
 
     pub(super) fn message(&self) -> &Message {
         &self.message
     }
 
-    /// The message as the caller gave it.
-    pub(super) fn into_given(self) -> Message {
-        self.original.map_or(self.message, |original| *original)
+    /// Takes out the message as the caller gave it. Nothing but its topic is left.
+    pub(super) fn take_given(&mut self) -> Message {
+        match self.original.take() {
+            Some(original) => *original,
+            None => {
+                let empty = Message::new(Arc::clone(self.message.topic_shared()), Bytes::new());
+                std::mem::replace(&mut self.message, empty)
+            }
+        }
+    }
+
+    /// How often consumers gave it back. What cannot be read was refused before.
+    pub(super) fn reconsumed(&self) -> Reconsumed {
+        Reconsumed::of(&self.message).unwrap_or_default()
     }
 
     /// The body as it travels.
     pub(super) fn body(&self) -> &Bytes {
-        self.packed.as_ref().unwrap_or_else(|| self.message.body())
+        self.packed.as_deref().unwrap_or_else(|| self.message.body())
     }
 
     pub(super) fn flag(&self) -> i32 {
@@ -123,9 +135,12 @@ impl Prepared {
     }
 }
 
-fn write_property(text: &mut String, name: &str, value: &str) {
-    text.push_str(name);
-    text.push(NAME_VALUE_SEPARATOR);
-    text.push_str(value);
-    text.push(PROPERTY_SEPARATOR);
+fn write_property(text: &mut Vec<u8>, name: &str, value: &[u8]) {
+    text.extend_from_slice(name.as_bytes());
+    text.push(NAME_VALUE);
+    text.extend_from_slice(value);
+    text.push(PROPERTY);
 }
+
+const NAME_VALUE: u8 = NAME_VALUE_SEPARATOR as u8;
+const PROPERTY: u8 = PROPERTY_SEPARATOR as u8;

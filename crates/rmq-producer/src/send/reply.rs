@@ -2,8 +2,6 @@
 //!
 //! The one place where an answer is classified; whatever is not known for certain counts as maybe stored.
 
-use std::sync::Arc;
-
 use rmq_remoting::{Answer, Endpoint, RemotingCommand, ResponseCode};
 
 use crate::error::{AttemptError, Outcome};
@@ -12,9 +10,8 @@ use crate::send_result::SendStatus;
 
 /// What a broker said of a message that it stored.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     pub(super) status: SendStatus,
-    pub(super) broker_name: Arc<str>,
     /// May differ from the queue asked for: priority messages, static topics.
     pub(super) queue_id: i32,
     pub(super) queue_offset: i64,
@@ -23,7 +20,7 @@ pub(super) struct Stored {
 }
 
 /// Reads the answer to a send.
-pub(super) fn read(answer: Answer, addr: &Endpoint, broker_name: &Arc<str>) -> Result<Stored, AttemptError> {
+pub(super) fn read(answer: Answer, addr: &Endpoint) -> Result<Stored, AttemptError> {
     let code = answer.response_code();
     let Some(status) = status(code) else {
         let remark = answer.remark().unwrap_or_default();
@@ -38,9 +35,7 @@ pub(super) fn read(answer: Answer, addr: &Endpoint, broker_name: &Arc<str>) -> R
             .map(|reply| (reply.queue_id, reply.queue_offset)),
     };
     match place {
-        Ok((queue_id, queue_offset)) => {
-            Ok(Stored { status, broker_name: Arc::clone(broker_name), queue_id, queue_offset, answer })
-        }
+        Ok((queue_id, queue_offset)) => Ok(Stored { status, queue_id, queue_offset, answer }),
         Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
     }
 }

@@ -14,95 +14,86 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rmq_message::Message;
-use rmq_remoting::{BoxFuture, Deadline, PendingAnswer, PendingWrite, RemotingError};
+use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 
-use super::delivery::{Delivery, First, Halt, Ready, Stage};
-use super::enter::{Entered, Tried};
+use super::attempt::{Over, OverOneway};
+use super::delivery::{Delivery, First};
 use super::gate::Inside;
 use super::lane::Target;
-use super::prepare::Prepared;
 use super::{SendOptions, Sender, reply};
 use crate::error::{AttemptError, SendError};
 use crate::send_result::SendResult;
 
 /// One send. Nothing happens before the first poll; its time begins then.
 pub(crate) struct Sending<'a, W: Wait> {
+    /// Until it goes on in a box.
+    delivery: Option<Delivery<'a>>,
     state: State<'a, W>,
     /// Its room, unless somebody else holds it.
     inside: Option<Inside>,
 }
 
-#[allow(clippy::large_enum_variant, reason = "the largest one is the usual one")]
 enum State<'a, W: Wait> {
-    New(New<'a>),
+    New(Time),
     /// The first attempt is on the wire.
-    Waiting(Waiting<'a, W>),
+    Waiting(Waiting<W>),
     Boxed(BoxFuture<'a, Result<W::Sent, SendError>>),
     Over,
 }
 
-struct New<'a> {
-    sender: &'a Sender,
-    message: Message,
-    options: SendOptions,
-    time: Time,
-}
-
+#[derive(Clone, Copy)]
 enum Time {
     /// It ends so long after the first poll.
     Whole(Duration),
     /// It has begun: the send has its room.
-    Rest(Deadline),
+    Begun,
 }
 
-/// A first attempt that is under way.
-pub(crate) struct Waiting<'a, W: Wait> {
-    delivery: Delivery<'a>,
-    ready: Ready,
+struct Waiting<W: Wait> {
+    pending: W::Pending,
     target: Target,
     started: Instant,
-    pending: W::Pending,
 }
 
 /// What the caller of a send waits for.
 pub(crate) trait Wait: Sized + 'static {
     /// The request on the wire.
-    type Pending: Future + Unpin + Send;
+    type Pending: Future<Output = Result<Self::Answer, RemotingError>> + Unpin + Send;
+    type Answer;
+    /// The end of an attempt.
+    type Over: Send;
     /// What the caller gets.
     type Sent;
     /// Whether the request, once submitted, wakes the task that did that.
     const WAKES: bool;
 
-    /// Puts the request of an attempt on the wire, at once or not at all.
+    /// Puts the request of the first attempt on the wire, at once or not at all.
     fn submit(
         delivery: &Delivery<'_>,
-        prepared: &Prepared,
         target: &Target,
+        started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
     ) -> Option<Result<Self::Pending, RemotingError>>;
 
-    /// Ends the send with its first attempt, or goes on from there.
-    fn end<'a>(
-        first: FirstOver<'a>,
-        end: Result<<Self::Pending as Future>::Output, RemotingError>,
-    ) -> Ended<'a, Self::Sent>;
+    /// Ends the send with its first attempt.
+    ///
+    /// # Errors
+    /// The attempt is not one to end with.
+    fn end(
+        delivery: &mut Delivery<'_>,
+        target: &Target,
+        answer: Result<Self::Answer, RemotingError>,
+        elapsed: Duration,
+    ) -> Result<Result<Self::Sent, SendError>, Self::Over>;
 
     /// Goes on, from wherever the first steps came to.
-    fn go_on<'a>(delivery: Delivery<'a>, stage: Stage) -> BoxFuture<'a, Result<Self::Sent, SendError>>;
+    fn go_on<'a>(
+        delivery: Delivery<'a>,
+        first: Option<First<Self::Over>>,
+    ) -> BoxFuture<'a, Result<Self::Sent, SendError>>;
 }
-
-/// A first attempt that is over.
-pub(crate) struct FirstOver<'a> {
-    delivery: Delivery<'a>,
-    ready: Ready,
-    target: Target,
-    elapsed: Duration,
-}
-
-/// How a send ended with its first attempt, or else how it goes on.
-pub(crate) type Ended<'a, T> = Result<Result<T, SendError>, BoxFuture<'a, Result<T, SendError>>>;
 
 /// Waits for the broker's answer.
 pub(crate) struct Answered;
@@ -112,72 +103,96 @@ pub(crate) struct Written;
 
 impl<'a, W: Wait> Sending<'a, W> {
     pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions, timeout: Duration) -> Self {
-        let new = New { sender, message, options, time: Time::Whole(timeout) };
-        Self { state: State::New(new), inside: None }
+        // A deadline counted from the producer's start, until the first poll makes the right one.
+        let delivery = Delivery::new(sender, message, options, Deadline::counted_from(sender.started, timeout));
+        Self { delivery: Some(delivery), state: State::New(Time::Whole(timeout)), inside: None }
     }
 
     /// One that has its room, which the caller holds.
     pub(super) fn entered(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
-        let new = New { sender, message, options, time: Time::Rest(deadline) };
-        Self { state: State::New(new), inside: None }
+        let delivery = Delivery::new(sender, message, options, deadline);
+        Self { delivery: Some(delivery), state: State::New(Time::Begun), inside: None }
     }
 
     /// The first poll.
-    fn begin(&mut self, new: New<'a>, cx: &Context<'_>) -> Result<State<'a, W>, SendError> {
-        let New { sender, message, options, time } = new;
-        let (message, deadline, started) = match time {
-            Time::Rest(deadline) => (message, deadline, Instant::now()),
+    fn begin(&mut self, time: Time, cx: &Context<'_>) -> Result<(), SendError> {
+        let Some(delivery) = &mut self.delivery else { return Ok(()) };
+        let sender = delivery.sender();
+        let topic = sender.known_topic(delivery.prepared.message().topic_shared());
+        let started = match time {
+            Time::Begun => Instant::now(),
             Time::Whole(timeout) => {
                 let deadline = Deadline::after(timeout);
-                match sender.try_enter(message, deadline.since())? {
-                    Tried::Entered(Entered { message, inside }) => {
-                        self.inside = Some(inside);
-                        (message, deadline, deadline.since())
+                delivery.deadline = deadline;
+                match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
+                    Ok(Some(inside)) => self.inside = Some(inside),
+                    Ok(None) if delivery.waits_for_room() => {
+                        self.wait_for_room();
+                        return Ok(());
                     }
-                    Tried::Full(message, _) if options.at_once => {
-                        return Err(sender.no_room(message, deadline.since()));
+                    Ok(None) => {
+                        let failure = sender.no_room(deadline);
+                        return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline));
                     }
-                    Tried::Full(message, weight) => {
-                        return Ok(State::Boxed(Box::pin(async move {
-                            let entered = sender.wait_to_enter(message, weight, deadline).await?;
-                            let Entered { message, inside: _inside } = entered;
-                            W::go_on(Delivery::open(sender, options, deadline), Stage::Entered(message)).await
-                        })));
-                    }
+                    Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
                 }
+                deadline.since()
             }
         };
-        let mut delivery = Delivery::open(sender, options, deadline);
+        delivery.account.open();
         if sender.goes_slowly() {
-            return Ok(State::Boxed(W::go_on(delivery, Stage::Entered(message))));
+            self.go_on(None);
+            return Ok(());
         }
         let now = sender.instance.remoting().clock().now_millis();
-        let (ready, target) = match delivery.begin(message, now) {
-            Ok(aimed) => aimed,
-            Err(Halt::Held(stage)) => return Ok(State::Boxed(W::go_on(delivery, *stage))),
-            Err(Halt::Failed(error)) => return Err(delivery.fail(error)),
+        let target = match delivery.begin(topic, now) {
+            Ok(Some(target)) => target,
+            Ok(None) => {
+                self.go_on(None);
+                return Ok(());
+            }
+            Err(error) => return Err(delivery.fail(error)),
         };
-        match W::submit(&delivery, &ready.prepared, &target, now, cx) {
-            None => Ok(State::Boxed(W::go_on(delivery, Stage::Ready(ready, Some(First::Aimed(target)))))),
+        let submitted = W::submit(delivery, &target, started, now, cx);
+        if submitted.is_some() {
+            delivery.account.begin(&target.lane);
+        }
+        match submitted {
+            None => self.go_on(Some(First { target, over: None })),
             Some(Ok(pending)) => {
-                delivery.account.begin(&target.lane);
                 delivery.account.encoded();
-                Ok(State::Waiting(Waiting { delivery, ready, target, started, pending }))
+                self.state = State::Waiting(Waiting { pending, target, started });
             }
-            Some(Err(error)) => {
-                delivery.account.begin(&target.lane);
-                let first = FirstOver { delivery, ready, target, elapsed: started.elapsed() };
-                match W::end(first, Err(error)) {
-                    Ok(Ok(_)) => Ok(State::Over), // no error ends a send well
-                    Ok(Err(error)) => Err(error),
-                    Err(boxed) => Ok(State::Boxed(boxed)),
-                }
-            }
+            Some(Err(error)) => match W::end(delivery, &target, Err(error), started.elapsed()) {
+                Ok(result) => drop(result?),
+                Err(over) => self.go_on(Some(First { target, over: Some(over) })),
+            },
+        }
+        Ok(())
+    }
+
+    fn wait_for_room(&mut self) {
+        let Some(mut delivery) = self.delivery.take() else { return };
+        self.state = State::Boxed(Box::pin(async move {
+            let (sender, deadline) = (delivery.sender(), delivery.deadline);
+            let _inside = match sender.wait_to_enter(delivery.prepared.message(), deadline).await {
+                Ok(inside) => inside,
+                Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
+            };
+            delivery.account.open();
+            W::go_on(delivery, None).await
+        }));
+    }
+
+    fn go_on(&mut self, first: Option<First<W::Over>>) {
+        if let Some(delivery) = self.delivery.take() {
+            self.state = State::Boxed(W::go_on(delivery, first));
         }
     }
 
     fn over(&mut self, result: Result<W::Sent, SendError>) -> Poll<Result<W::Sent, SendError>> {
         self.state = State::Over;
+        self.delivery = None;
         self.inside = None;
         Poll::Ready(result)
     }
@@ -191,23 +206,24 @@ impl<W: Wait> Future for Sending<'_, W> {
         loop {
             match &mut this.state {
                 State::Waiting(waiting) => {
-                    let output = ready!(Pin::new(&mut waiting.pending).poll(cx));
-                    let State::Waiting(waiting) = std::mem::replace(&mut this.state, State::Over) else { continue };
-                    let Waiting { delivery, ready, target, started, pending: _ } = waiting;
-                    match W::end(FirstOver { delivery, ready, target, elapsed: started.elapsed() }, Ok(output)) {
+                    let answer = ready!(Pin::new(&mut waiting.pending).poll(cx));
+                    let Some(delivery) = &mut this.delivery else { return Poll::Pending };
+                    match W::end(delivery, &waiting.target, answer, waiting.started.elapsed()) {
                         Ok(result) => return this.over(result),
-                        Err(boxed) => this.state = State::Boxed(boxed),
+                        Err(over) => {
+                            let target = waiting.target.clone();
+                            this.go_on(Some(First { target, over: Some(over) }));
+                        }
                     }
                 }
                 State::Boxed(sending) => {
                     let result = ready!(sending.as_mut().poll(cx));
                     return this.over(result);
                 }
-                State::New(_) => {
-                    let State::New(new) = std::mem::replace(&mut this.state, State::Over) else { continue };
-                    match this.begin(new, cx) {
-                        Ok(state) => this.state = state,
-                        Err(error) => return this.over(Err(error)),
+                State::New(time) => {
+                    let time = *time;
+                    if let Err(error) = this.begin(time, cx) {
+                        return this.over(Err(error));
                     }
                     if W::WAKES && matches!(this.state, State::Waiting(_)) {
                         return Poll::Pending;
@@ -222,63 +238,72 @@ impl<W: Wait> Future for Sending<'_, W> {
 
 impl Wait for Answered {
     type Pending = PendingAnswer;
+    type Answer = Answer;
+    type Over = Over;
     type Sent = SendResult;
     const WAKES: bool = true;
 
     fn submit(
         delivery: &Delivery<'_>,
-        prepared: &Prepared,
         target: &Target,
+        started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
     ) -> Option<Result<PendingAnswer, RemotingError>> {
-        delivery.sender().try_call(prepared, target, born_timestamp, delivery.first_deadline(), cx)
+        let until = delivery.first_deadline(started);
+        delivery.sender().try_call(&delivery.prepared, target, born_timestamp, until, cx)
     }
 
-    fn end<'a>(
-        first: FirstOver<'a>,
-        end: Result<Result<rmq_remoting::Answer, RemotingError>, RemotingError>,
-    ) -> Ended<'a, SendResult> {
-        let FirstOver { mut delivery, ready, target, elapsed } = first;
-        let end = match (end.and_then(|answer| answer), &target.lane.address) {
-            (Ok(answer), Some(address)) => reply::read(answer, address, &target.lane.broker_name),
-            (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(&target.lane.broker_name) }),
+    fn end(
+        delivery: &mut Delivery<'_>,
+        target: &Target,
+        answer: Result<Answer, RemotingError>,
+        elapsed: Duration,
+    ) -> Result<Result<SendResult, SendError>, Over> {
+        let end = match (answer, target.lane.address()) {
+            (Ok(answer), Some(address)) => reply::read(answer, address),
+            // Without an address there is no answer.
+            (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) }),
             (Err(error), _) => Err(error.into()),
         };
-        let address = target.lane.address.clone();
-        let over = delivery.sender().over(&mut delivery.account, &target, address, end, elapsed);
-        delivery.end_with(ready, over)
+        let over = delivery.sender().over(&mut delivery.account, target, None, end, elapsed);
+        delivery.end_with(over).map(Ok)
     }
 
-    fn go_on<'a>(delivery: Delivery<'a>, stage: Stage) -> BoxFuture<'a, Result<SendResult, SendError>> {
-        Box::pin(delivery.go_on(stage))
+    fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
+        Box::pin(delivery.go_on(first))
     }
 }
 
 impl Wait for Written {
     type Pending = PendingWrite;
+    type Answer = ();
+    type Over = OverOneway;
     type Sent = ();
     const WAKES: bool = false;
 
     fn submit(
         delivery: &Delivery<'_>,
-        prepared: &Prepared,
         target: &Target,
+        _: Instant,
         born_timestamp: i64,
         _: &Context<'_>,
     ) -> Option<Result<PendingWrite, RemotingError>> {
-        delivery.sender().try_call_oneway(prepared, target, born_timestamp, delivery.deadline())
+        delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end<'a>(first: FirstOver<'a>, end: Result<Result<(), RemotingError>, RemotingError>) -> Ended<'a, ()> {
-        let FirstOver { mut delivery, ready, target, elapsed } = first;
-        let end = end.and_then(|written| written).map_err(AttemptError::from);
-        let address = target.lane.address.clone();
-        let attempt = delivery.sender().over_oneway(&mut delivery.account, &target, address, end, elapsed);
-        Ok(delivery.end_oneway_with(ready, attempt))
+    fn end(
+        delivery: &mut Delivery<'_>,
+        target: &Target,
+        answer: Result<(), RemotingError>,
+        elapsed: Duration,
+    ) -> Result<Result<(), SendError>, OverOneway> {
+        let end = answer.map_err(AttemptError::from);
+        let over = delivery.sender().over_oneway(&mut delivery.account, target, None, end, elapsed);
+        Ok(delivery.end_oneway_with(over))
     }
 
-    fn go_on<'a>(delivery: Delivery<'a>, stage: Stage) -> BoxFuture<'a, Result<(), SendError>> {
-        Box::pin(delivery.go_on_oneway(stage))
+    fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<OverOneway>>) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(delivery.go_on_oneway(first))
     }
 }

@@ -77,7 +77,7 @@ impl Sender {
     }
 
     fn is_current(&self, topic: &Topic, route: &Arc<TopicRoute>) -> bool {
-        let same = |lane: &Arc<Lane>| lane.address == self.instance.known_master(&lane.broker_name);
+        let same = |lane: &Arc<Lane>| lane.address() == self.instance.known_master(lane.broker_name()).as_ref();
         Arc::ptr_eq(&topic.route, route) && topic.lanes.iter().all(same)
     }
 
@@ -97,11 +97,22 @@ impl Sender {
         before: Option<&Topic>,
     ) -> Arc<Lane> {
         let address = self.instance.known_master(broker_name);
-        let known = before.and_then(|before| before.lane_to(broker_name)).filter(|lane| lane.address == address);
+        let known =
+            before.and_then(|before| before.lane_to(broker_name)).filter(|lane| lane.address() == address.as_ref());
         match known {
             Some(lane) => Arc::clone(lane),
             None => Arc::new(Lane::new(topic, shown, broker_name, address, self.metrics.broker(broker_name))),
         }
+    }
+
+    /// The way to the same queue once more, by what is known now.
+    pub(super) fn same_again(&self, target: &Target, topic: &Topic) -> Target {
+        let broker_name = target.lane.broker_name();
+        let lane = match topic.lane_to(broker_name) {
+            Some(lane) => Arc::clone(lane),
+            None => self.make_lane(&topic.route.topic, &topic.shown, broker_name, None),
+        };
+        Target { lane, ..target.clone() }
     }
 
     /// The way to a queue, whether the route has it or not.
@@ -154,7 +165,7 @@ impl Topic {
     /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
     pub(super) fn next(&self, faults: &Faults, last_broker: Option<&str>) -> Option<Target> {
         let queues = self.route.publish.queues();
-        let broker = |at: usize| self.lane(at).map_or("", |lane| &*lane.broker_name);
+        let broker = |at: usize| self.lane(at).map_or("", |lane| &**lane.broker_name());
         let write_queues = |name: &str| {
             let mine = queues.iter().filter(|queue| &**queue.broker_name() == name).count();
             u32::try_from(mine).unwrap_or(u32::MAX)
@@ -179,13 +190,13 @@ impl Topic {
     }
 
     fn lane_to(&self, broker_name: &str) -> Option<&Arc<Lane>> {
-        self.lanes.iter().find(|lane| *lane.broker_name == *broker_name)
+        self.lanes.iter().find(|lane| **lane.broker_name() == *broker_name)
     }
 }
 
 impl Target {
     fn new(lane: Arc<Lane>, queue: &MessageQueue) -> Self {
-        let logical = (*queue.broker_name() != lane.broker_name).then(|| Arc::clone(queue.broker_name()));
+        let logical = (queue.broker_name() != lane.broker_name()).then(|| Arc::clone(queue.broker_name()));
         Self { lane, queue_id: queue.queue_id(), logical }
     }
 }

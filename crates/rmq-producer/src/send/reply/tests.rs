@@ -1,11 +1,13 @@
 //! Answers to a send: what Java makes of them (`tests/golden`), and the table of refusals row by row.
 
-use rmq_message::MessageQueue;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use rmq_remoting::RequestCode;
 use serde_json::Value;
 
 use super::*;
-use crate::attempts::Attempts;
+use crate::attempts::{Destination, GoodAttempt};
 use crate::send_result::{MessageId, SendResult};
 
 fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
@@ -17,8 +19,7 @@ fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
 }
 
 fn read_it(answer: &RemotingCommand) -> Result<Stored, AttemptError> {
-    let broker: Arc<str> = "broker-a".into();
-    read(answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"), &broker)
+    read(answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"))
 }
 
 fn class(code: i32, remark: &str) -> Outcome {
@@ -46,15 +47,24 @@ fn an_answer_becomes_what_java_makes_of_it() {
         }
         let text = |member: &str| expected[member].as_str();
         match read_it(&command) {
-            Ok(Stored { status, broker_name, queue_id, queue_offset, answer }) => {
+            Ok(Stored { status, queue_id, queue_offset, answer }) => {
+                let destination = Destination { topic: "T".into(), broker_name: "broker-a".into(), address: None };
                 let result = SendResult {
                     status,
                     message_id: MessageId::Given("".into()),
-                    queue: MessageQueue::new("T", broker_name, queue_id),
+                    queue_id,
                     queue_offset,
                     answer,
-                    attempts: Attempts::None,
-                    elapsed: std::time::Duration::ZERO,
+                    stored_by: GoodAttempt {
+                        destination: Arc::new(destination),
+                        queue_id: 1,
+                        logical: None,
+                        address: None,
+                        elapsed: Duration::ZERO,
+                    },
+                    tried: None,
+                    elapsed: Duration::ZERO,
+                    shown: OnceLock::new(),
                 };
                 assert_eq!(Some(result.status().name()), text("status"), "{name}");
                 assert_eq!(Some(&**result.queue().broker_name()), expected["queue"]["broker"].as_str(), "{name}");

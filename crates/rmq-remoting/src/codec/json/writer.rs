@@ -11,14 +11,14 @@ pub(crate) fn number(out: &mut Vec<u8>, value: i32) {
 /// Appends `text` in quotes, with the escapes of fastjson 2.
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    escaped(out, text);
+    escaped(out, text.as_bytes());
     out.push(b'"');
 }
 
 /// Appends what stands between the quotes of `text`.
 #[inline]
-pub(crate) fn escaped(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
+pub(crate) fn escaped(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
     loop {
         let run = unescaped_run(rest);
         out.extend_from_slice(&rest[..run]);
