@@ -50,6 +50,7 @@ pub use pending_answer::PendingAnswer;
 pub use pending_write::PendingWrite;
 pub use processor::{ConnectionContext, Processor};
 pub use request_frame::RequestFrame;
+pub use room::{Acquire, Permit, Room};
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;

@@ -32,7 +32,7 @@ pub(crate) fn bytes_per_send(contestant: &str, address: &str, in_flight: usize) 
             };
             fill(in_flight, one, || begun.load(Ordering::Relaxed)).await
         } else if contestant == "send" {
-            let room = InFlightLimits::new(in_flight, usize::MAX >> 4);
+            let room = InFlightLimits::new(in_flight, 1 << 40);
             let builder = Producer::builder(GROUP).name_servers(address).send_timeout(LONG).remoting(config);
             let builder = builder.back_pressure(room);
             let producer = builder.start().await?;

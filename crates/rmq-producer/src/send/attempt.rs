@@ -48,7 +48,7 @@ impl Sender {
         let end = match self.check_forbidden(prepared, &target, &address, account.way) {
             Err(error) => Err(error),
             Ok(()) => match self.call(account, prepared, &target, &address, deadline).await {
-                Ok(answer) => reply::read(answer, &address),
+                Ok(answer) => reply::read(answer, &address, &target.lane.places),
                 Err(error) => Err(error.into()),
             },
         };

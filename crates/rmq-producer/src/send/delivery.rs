@@ -114,11 +114,13 @@ impl<'a> Delivery<'a> {
     ///
     /// # Errors
     /// The attempt is not one to end with.
-    pub(super) fn end_with(&mut self, over: Over) -> Result<SendResult, Over> {
+    pub(super) fn end_with(&mut self, over: Over, started: Instant) -> Result<SendResult, Over> {
         match over {
             Ok((attempt, stored)) if self.suffices(&stored) => {
                 self.sender().budget.refill();
-                let result = self.result(attempt, stored, None);
+                // No need to look at the clock again.
+                let elapsed = attempt.elapsed + started.saturating_duration_since(self.deadline.since());
+                let result = self.result(attempt, stored, None, elapsed);
                 self.account.close_stored(&result);
                 Ok(result)
             }
@@ -152,7 +154,7 @@ impl<'a> Delivery<'a> {
                 Ok((attempt, stored)) if self.suffices(&stored) => {
                     sender.budget.refill();
                     let tried = tries.with(attempt.to_attempt());
-                    return Ok(self.result(attempt, stored, Some(tried)));
+                    return Ok(self.result(attempt, stored, Some(tried), self.elapsed()));
                 }
                 Ok((attempt, stored)) => {
                     let again = tries.spend(attempt.to_attempt());
@@ -181,7 +183,7 @@ impl<'a> Delivery<'a> {
         }
         let attempts = tries.into_attempts();
         match degraded {
-            Some((attempt, stored)) => Ok(self.result(attempt, stored, Some(attempts))),
+            Some((attempt, stored)) => Ok(self.result(attempt, stored, Some(attempts), self.elapsed())),
             None => Err(self.failed(Failure::Attempt, attempts)),
         }
     }
@@ -325,9 +327,18 @@ impl<'a> Delivery<'a> {
         self.topic.as_ref().is_some_and(|topic| self.sender().faults.trusts_other(&topic.route, broker_name))
     }
 
-    fn result(&self, stored_by: GoodAttempt, stored: Stored, tried: Option<Attempts>) -> SendResult {
+    fn elapsed(&self) -> Duration {
+        self.deadline.since().elapsed()
+    }
+
+    fn result(
+        &self,
+        stored_by: GoodAttempt,
+        stored: Stored,
+        tried: Option<Attempts>,
+        elapsed: Duration,
+    ) -> SendResult {
         let Stored { status, queue_id, queue_offset, answer } = stored;
-        let elapsed = self.deadline.since().elapsed();
         SendResult {
             status,
             message_id: self.prepared.message_id(),
@@ -348,7 +359,7 @@ impl<'a> Delivery<'a> {
 
     fn failed(&mut self, failure: Failure, attempts: Attempts) -> SendError {
         let message_id = self.prepared.message_id().as_str().to_owned();
-        let elapsed = self.deadline.since().elapsed();
+        let elapsed = self.elapsed();
         SendError::new(failure, self.prepared.take_given(), Some(message_id), attempts, elapsed)
     }
 

@@ -1,26 +1,22 @@
 //! Gate: which sends have begun and are not over, what room they take, and whether new ones may begin.
 //!
-//! Number inside and closing are one word, so that no send slips in after the gate has closed. Room by number and room by bytes are held by
-//! one value, so that they come back together, wherever it is dropped.
+//! Room by number and room by bytes are one word, and so is closing: no send slips in after the gate has closed, and both come back together,
+//! wherever their holder is dropped.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmq_message::Message;
-use tokio::sync::{Notify, Semaphore, TryAcquireError};
+use rmq_remoting::Room;
 
 use crate::in_flight_limits::InFlightLimits;
 
 pub(super) struct Gate {
-    /// Twice the number inside, plus one when closed.
-    state: AtomicUsize,
+    room: Room,
     limits: InFlightLimits,
-    /// Room by number, and by bytes; taken in this order, given back together.
-    sends: Semaphore,
-    bytes: Semaphore,
-    /// Told when the last one leaves a closed gate.
-    empty: Notify,
+    /// Set before the room is closed.
+    closed: AtomicBool,
 }
 
 /// A send that has begun; dropping it ends it and gives its room back.
@@ -36,18 +32,10 @@ pub(super) enum Turned {
     Full,
 }
 
-const CLOSED: usize = 1;
-const ONE: usize = 2;
-
 impl Gate {
     pub(super) fn new(limits: InFlightLimits) -> Arc<Self> {
-        Arc::new(Self {
-            state: AtomicUsize::new(0),
-            sends: Semaphore::new(limits.sends()),
-            bytes: Semaphore::new(limits.bytes()),
-            limits,
-            empty: Notify::new(),
-        })
+        let room = Room::new(limits.sends(), limits.bytes());
+        Arc::new(Self { room, limits, closed: AtomicBool::new(false) })
     }
 
     /// What a message takes of the bytes.
@@ -58,12 +46,11 @@ impl Gate {
 
     /// Lets one more in at once, or not at all.
     pub(super) fn try_enter(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
-        let send = self.sends.try_acquire().map_err(|error| turned(&error))?;
-        let bytes = self.bytes.try_acquire_many(permits(weight)).map_err(|error| turned(&error))?;
-        let inside = self.let_in(weight)?;
-        send.forget();
-        bytes.forget();
-        Ok(inside)
+        if self.room.try_take(weight) {
+            Ok(Inside { gate: Arc::clone(self), bytes: weight })
+        } else {
+            Err(if self.is_closed() { Turned::Closed } else { Turned::Full })
+        }
     }
 
     /// Lets one more in as soon as there is room, in the order of arrival. The only error is a closed gate.
@@ -72,41 +59,28 @@ impl Gate {
     pub(super) fn enter(self: &Arc<Self>, weight: usize) -> impl Future<Output = Result<Inside, Turned>> + Send {
         let gate = Arc::clone(self);
         async move {
-            let send = gate.sends.acquire().await.map_err(|_| Turned::Closed)?;
-            let bytes = gate.bytes.acquire_many(permits(weight)).await.map_err(|_| Turned::Closed)?;
-            let inside = gate.let_in(weight)?;
-            send.forget();
-            bytes.forget();
-            Ok(inside)
+            gate.room.acquire(weight).await.ok_or(Turned::Closed)?.keep();
+            Ok(Inside { gate, bytes: weight })
         }
-    }
-
-    /// Counts one more whose room is taken, unless closed.
-    fn let_in(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
-        let one_more = |state| (state & CLOSED == 0).then_some(state + ONE);
-        let entered = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
-        entered.map_err(|_| Turned::Closed)?;
-        Ok(Inside { gate: Arc::clone(self), bytes: weight })
     }
 
     /// Lets nobody in any more; who waits for room is turned away.
     pub(super) fn close(&self) {
-        self.state.fetch_or(CLOSED, Ordering::AcqRel);
-        self.sends.close();
-        self.bytes.close();
+        self.closed.store(true, Ordering::Release);
+        self.room.close();
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state.load(Ordering::Acquire) & CLOSED != 0
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(super) fn count(&self) -> usize {
-        self.state.load(Ordering::Acquire) / ONE
+        self.room.count()
     }
 
     /// The bytes of those inside.
     pub(super) fn held_bytes(&self) -> usize {
-        self.limits.bytes().saturating_sub(self.bytes.available_permits())
+        self.room.bytes()
     }
 
     pub(super) fn limits(&self) -> InFlightLimits {
@@ -115,41 +89,14 @@ impl Gate {
 
     /// Waits until nobody is inside. To be called on a closed gate.
     pub(super) async fn empty(&self) {
-        loop {
-            let empty = self.empty.notified();
-            tokio::pin!(empty);
-            empty.as_mut().enable();
-            if self.count() == 0 {
-                return;
-            }
-            empty.await;
-        }
+        self.room.drained().await;
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        let gate = &self.gate;
-        // Counted out first, so that never more are inside than there is room for.
-        let before = gate.state.fetch_sub(ONE, Ordering::AcqRel);
-        gate.bytes.add_permits(self.bytes);
-        gate.sends.add_permits(1);
-        if before == ONE | CLOSED {
-            gate.empty.notify_waiters();
-        }
+        self.gate.room.give_back(self.bytes);
     }
-}
-
-fn turned(error: &TryAcquireError) -> Turned {
-    match error {
-        TryAcquireError::Closed => Turned::Closed,
-        TryAcquireError::NoPermits => Turned::Full,
-    }
-}
-
-/// No message is so large: a frame ends at 2 GiB.
-fn permits(weight: usize) -> u32 {
-    u32::try_from(weight).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

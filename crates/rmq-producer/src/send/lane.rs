@@ -12,6 +12,7 @@ use rmq_remoting::{
 
 use super::Sender;
 use super::prepare::Prepared;
+use super::reply::Places;
 use crate::attempts::{Destination, GoodAttempt};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
@@ -23,6 +24,8 @@ pub(super) struct Lane {
     topic: Arc<str>,
     pub(super) destination: Arc<Destination>,
     pub(super) counters: Arc<BrokerCounters>,
+    /// Of the broker's answers.
+    pub(super) places: Places,
     header: OnceLock<Result<Header, FrameError>>,
 }
 
@@ -58,7 +61,7 @@ impl Lane {
         counters: Arc<BrokerCounters>,
     ) -> Self {
         let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
-        Self { topic: Arc::clone(topic), destination: Arc::new(destination), counters, header: OnceLock::new() }
+        Self { topic: Arc::clone(topic), destination: Arc::new(destination), counters, places: Places::default(), header: OnceLock::new() }
     }
 
     pub(super) fn broker_name(&self) -> &Arc<str> {

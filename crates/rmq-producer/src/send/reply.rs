@@ -2,6 +2,8 @@
 //!
 //! The one place where an answer is classified; whatever is not known for certain counts as maybe stored.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use rmq_remoting::{Answer, Endpoint, RemotingCommand, ResponseCode};
 
 use crate::error::{AttemptError, Outcome};
@@ -19,15 +21,19 @@ pub(crate) struct Stored {
     pub(super) answer: Answer,
 }
 
+/// Where in the answers of a broker the fields are that every send reads: they hardly ever move.
+#[derive(Debug, Default)]
+pub(super) struct Places(AtomicU32);
+
 /// Reads the answer to a send.
-pub(super) fn read(answer: Answer, addr: &Endpoint) -> Result<Stored, AttemptError> {
+pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
     let code = answer.response_code();
     let Some(status) = status(code) else {
         let remark = answer.remark().unwrap_or_default();
         let outcome = classify(code, remark);
         return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
     };
-    let place = match place(&answer) {
+    let place = match places.read(&answer) {
         Some(place) => Ok(place),
         // What the quick look does not take, the header's own reader names; or takes.
         None => RemotingCommand::from(answer.clone())
@@ -40,18 +46,21 @@ pub(super) fn read(answer: Answer, addr: &Endpoint) -> Result<Stored, AttemptErr
     }
 }
 
-/// Queue and place in it, if the header has them and an id.
-fn place(answer: &Answer) -> Option<(i32, i64)> {
-    let (mut queue_id, mut queue_offset, mut has_id) = (None, None, false);
-    for (name, value) in answer.fields() {
-        match name {
-            "queueId" => queue_id = Some(i32::try_from(value.as_i64()?).ok()?),
-            "queueOffset" => queue_offset = Some(value.as_i64()?),
-            "msgId" => has_id = true,
-            _ => {}
+impl Places {
+    /// Queue and place in it, if the header has them and an id.
+    fn read(&self, answer: &Answer) -> Option<(i32, i64)> {
+        let known = self.0.load(Ordering::Relaxed);
+        let [queue_id, queue_offset, id, _] = known.to_le_bytes();
+        let (queue_id_at, queue_id) = answer.field_near(queue_id.into(), "queueId")?;
+        let (queue_offset_at, queue_offset) = answer.field_near(queue_offset.into(), "queueOffset")?;
+        let (id_at, _) = answer.field_near(id.into(), "msgId")?;
+        let near = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
+        let now = u32::from_le_bytes([near(queue_id_at), near(queue_offset_at), near(id_at), 0]);
+        if now != known {
+            self.0.store(now, Ordering::Relaxed);
         }
+        Some((i32::try_from(queue_id.as_i64()?).ok()?, queue_offset.as_i64()?))
     }
-    if has_id { queue_id.zip(queue_offset) } else { None }
 }
 
 /// The four codes that say that the message is stored.

@@ -85,7 +85,7 @@ pub(crate) trait Wait: Sized + 'static {
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<Self::Answer, RemotingError>,
-        elapsed: Duration,
+        started: Instant,
     ) -> Result<Result<Self::Sent, SendError>, Self::Over>;
 
     /// Goes on, from wherever the first steps came to.
@@ -163,7 +163,7 @@ impl<'a, W: Wait> Sending<'a, W> {
                 delivery.account.encoded();
                 self.state = State::Waiting(Waiting { pending, target, started });
             }
-            Some(Err(error)) => match W::end(delivery, &target, Err(error), started.elapsed()) {
+            Some(Err(error)) => match W::end(delivery, &target, Err(error), started) {
                 Ok(result) => drop(result?),
                 Err(over) => self.go_on(Some(First { target, over: Some(over) })),
             },
@@ -208,7 +208,7 @@ impl<W: Wait> Future for Sending<'_, W> {
                 State::Waiting(waiting) => {
                     let answer = ready!(Pin::new(&mut waiting.pending).poll(cx));
                     let Some(delivery) = &mut this.delivery else { return Poll::Pending };
-                    match W::end(delivery, &waiting.target, answer, waiting.started.elapsed()) {
+                    match W::end(delivery, &waiting.target, answer, waiting.started) {
                         Ok(result) => return this.over(result),
                         Err(over) => {
                             let target = waiting.target.clone();
@@ -258,16 +258,17 @@ impl Wait for Answered {
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<Answer, RemotingError>,
-        elapsed: Duration,
+        started: Instant,
     ) -> Result<Result<SendResult, SendError>, Over> {
+        let elapsed = started.elapsed();
         let end = match (answer, target.lane.address()) {
-            (Ok(answer), Some(address)) => reply::read(answer, address),
+            (Ok(answer), Some(address)) => reply::read(answer, address, &target.lane.places),
             // Without an address there is no answer.
             (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) }),
             (Err(error), _) => Err(error.into()),
         };
         let over = delivery.sender().over(&mut delivery.account, target, None, end, elapsed);
-        delivery.end_with(over).map(Ok)
+        delivery.end_with(over, started).map(Ok)
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
@@ -296,8 +297,9 @@ impl Wait for Written {
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<(), RemotingError>,
-        elapsed: Duration,
+        started: Instant,
     ) -> Result<Result<(), SendError>, OverOneway> {
+        let elapsed = started.elapsed();
         let end = answer.map_err(AttemptError::from);
         let over = delivery.sender().over_oneway(&mut delivery.account, target, None, end, elapsed);
         Ok(delivery.end_oneway_with(over))

@@ -19,7 +19,7 @@ fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
 }
 
 fn read_it(answer: &RemotingCommand) -> Result<Stored, AttemptError> {
-    read(answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"))
+    read(answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"), &Places::default())
 }
 
 fn class(code: i32, remark: &str) -> Outcome {
