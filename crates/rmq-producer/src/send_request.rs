@@ -19,45 +19,43 @@ use crate::send_way::SendWay;
 /// A send that begins when it is awaited. Made by [`Producer::send`](crate::Producer::send).
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendRequest<'p> {
-    sender: &'p Sender,
-    message: Message,
-    options: SendOptions,
-    timeout: Duration,
+    sending: Sending<'p, Answered>,
 }
 
 impl<'p> SendRequest<'p> {
+    #[inline]
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
-        Self { timeout: sender.config().send_timeout, sender, message, options: SendOptions::default() }
+        Self { sending: Sending::new(sender, message, SendOptions::default()) }
     }
 
     /// Refuses instead of waiting when there is no room.
     pub(crate) fn at_once(mut self) -> Self {
-        self.options.at_once = true;
+        self.sending.options(|options| options.at_once = true);
         self
     }
 
     /// Bounds this send, all in all. Default: the producer's `send_timeout`.
     pub fn timeout(mut self, total: Duration) -> Self {
-        self.timeout = total;
+        self.sending.bound(total);
         self
     }
 
     /// Tries again by this policy instead of the producer's.
     pub fn retries(mut self, policy: RetryPolicy) -> Self {
-        self.options.retry(policy);
+        self.sending.options(|options| options.retry(policy));
         self
     }
 
     /// Sends to this queue and no other; further tries go to it too. Java: `send(Message, MessageQueue)`, which tries once.
     pub fn to(mut self, queue: MessageQueue) -> Self {
-        self.options.to(queue);
+        self.sending.options(|options| options.to(queue));
         self
     }
 
     /// Lets `selector` choose the queue, once for all tries: see [`selector`](crate::selector) for those that users of Java know.
     #[doc(alias = "MessageQueueSelector")]
     pub fn select(mut self, selector: impl QueueSelector) -> Self {
-        self.options.select(selector);
+        self.sending.options(|options| options.select(selector));
         self
     }
 }
@@ -66,9 +64,9 @@ impl<'p> IntoFuture for SendRequest<'p> {
     type Output = Result<SendResult, SendError>;
     type IntoFuture = SendFuture<'p>;
 
+    #[inline]
     fn into_future(self) -> SendFuture<'p> {
-        let Self { sender, message, options, timeout } = self;
-        SendFuture { sending: Sending::new(sender, message, options, timeout) }
+        SendFuture { sending: self.sending }
     }
 }
 
@@ -89,34 +87,30 @@ impl Future for SendFuture<'_> {
 /// A oneway send that begins when it is awaited. Made by [`Producer::send_oneway`](crate::Producer::send_oneway).
 #[must_use = "nothing is sent until it is awaited"]
 pub struct OnewayRequest<'p> {
-    sender: &'p Sender,
-    message: Message,
-    options: SendOptions,
-    timeout: Duration,
+    sending: Sending<'p, Written>,
 }
 
 impl<'p> OnewayRequest<'p> {
     pub(crate) fn new(sender: &'p Sender, message: Message) -> Self {
-        let options = SendOptions::of_way(SendWay::Oneway);
-        Self { timeout: sender.config().send_timeout, sender, message, options }
+        Self { sending: Sending::new(sender, message, SendOptions::of_way(SendWay::Oneway)) }
     }
 
     /// Bounds this send until its frame is written. Default: the producer's `send_timeout`.
     pub fn timeout(mut self, total: Duration) -> Self {
-        self.timeout = total;
+        self.sending.bound(total);
         self
     }
 
     /// Sends to this queue and no other. Java: `sendOneway(Message, MessageQueue)`.
     pub fn to(mut self, queue: MessageQueue) -> Self {
-        self.options.to(queue);
+        self.sending.options(|options| options.to(queue));
         self
     }
 
     /// Lets `selector` choose the queue: see [`selector`](crate::selector) for those that users of Java know.
     #[doc(alias = "MessageQueueSelector")]
     pub fn select(mut self, selector: impl QueueSelector) -> Self {
-        self.options.select(selector);
+        self.sending.options(|options| options.select(selector));
         self
     }
 }
@@ -126,8 +120,7 @@ impl<'p> IntoFuture for OnewayRequest<'p> {
     type IntoFuture = OnewayFuture<'p>;
 
     fn into_future(self) -> OnewayFuture<'p> {
-        let Self { sender, message, options, timeout } = self;
-        OnewayFuture { sending: Sending::new(sender, message, options, timeout) }
+        OnewayFuture { sending: self.sending }
     }
 }
 
@@ -159,18 +152,12 @@ impl std::fmt::Debug for OnewayFuture<'_> {
 
 impl std::fmt::Debug for SendRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SendRequest")
-            .field("message", &self.message)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("SendRequest").field("message", &self.sending.message()).finish_non_exhaustive()
     }
 }
 
 impl std::fmt::Debug for OnewayRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OnewayRequest")
-            .field("message", &self.message)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("OnewayRequest").field("message", &self.sending.message()).finish_non_exhaustive()
     }
 }

@@ -122,6 +122,7 @@ impl Sender {
     }
 
     /// Puts an attempt's request on the wire, at once or not at all.
+    #[inline]
     pub(super) fn try_call(
         &self,
         prepared: &Prepared,
@@ -156,6 +157,7 @@ impl Sender {
     }
 
     /// Makes a request that lives no longer than `with`, on a buffer that the thread keeps.
+    #[inline]
     fn with_request<R>(
         &self,
         prepared: &Prepared,
@@ -218,6 +220,7 @@ impl Sender {
     }
 
     /// Takes note of the end of an attempt. `address` is known where it had to be asked for.
+    #[inline]
     pub(super) fn over(
         &self,
         account: &mut Account<'_>,

@@ -28,7 +28,7 @@ use crate::send_result::{SendResult, SendStatus};
 pub(crate) struct Delivery<'a> {
     pub(super) account: Account<'a>,
     pub(super) prepared: Prepared,
-    options: SendOptions,
+    pub(super) options: SendOptions,
     /// Counted from the send's beginning.
     pub(super) deadline: Deadline,
     stage: Stage,
@@ -55,6 +55,7 @@ pub(crate) struct First<O> {
 }
 
 impl<'a> Delivery<'a> {
+    #[inline]
     pub(super) fn new(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
         Self {
             account: Account::new(sender, options.way),
@@ -71,10 +72,6 @@ impl<'a> Delivery<'a> {
         self.account.sender()
     }
 
-    pub(super) fn waits_for_room(&self) -> bool {
-        !self.options.at_once
-    }
-
     fn policy(&self) -> &RetryPolicy {
         self.options.retries().unwrap_or_else(|| &self.sender().config.retries)
     }
@@ -86,6 +83,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Does what comes before the first attempt, as far as that needs no waiting. `None`: something has to be waited for.
+    #[inline]
     pub(super) fn begin(&mut self, topic: Option<Arc<Topic>>, now_millis: i64) -> Result<Option<Target>, SendError> {
         let sender = self.sender();
         if sender.has_send_hooks() {
@@ -114,6 +112,7 @@ impl<'a> Delivery<'a> {
     ///
     /// # Errors
     /// The attempt is not one to end with.
+    #[inline]
     pub(super) fn end_with(&mut self, over: Over, started: Instant) -> Result<SendResult, Over> {
         match over {
             Ok((attempt, stored)) if self.suffices(&stored) => {
@@ -262,6 +261,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Chooses the queue of the first attempt: the caller's or the message's choice, which then is that of all attempts, or the next in turn.
+    #[inline]
     fn settle(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
         let sender = self.sender();
         let fixed = match sender.fixed(self.options.aim(), self.prepared.message(), &topic) {
@@ -331,6 +331,7 @@ impl<'a> Delivery<'a> {
         self.deadline.since().elapsed()
     }
 
+    #[inline]
     fn result(
         &self,
         stored_by: GoodAttempt,

@@ -26,6 +26,7 @@ pub(crate) struct Stored {
 pub(super) struct Places(AtomicU32);
 
 /// Reads the answer to a send.
+#[inline]
 pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
     let code = answer.response_code();
     let Some(status) = status(code) else {
@@ -48,6 +49,7 @@ pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<S
 
 impl Places {
     /// Queue and place in it, if the header has them and an id.
+    #[inline]
     fn read(&self, answer: &Answer) -> Option<(i32, i64)> {
         let known = self.0.load(Ordering::Relaxed);
         let [queue_id, queue_offset, id, _] = known.to_le_bytes();

@@ -102,10 +102,29 @@ pub(crate) struct Answered;
 pub(crate) struct Written;
 
 impl<'a, W: Wait> Sending<'a, W> {
-    pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions, timeout: Duration) -> Self {
-        // A deadline counted from the producer's start, until the first poll makes the right one.
-        let delivery = Delivery::new(sender, message, options, Deadline::counted_from(sender.started, timeout));
-        Self { delivery: Some(delivery), state: State::New(Time::Whole(timeout)), inside: None }
+    #[inline]
+    pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions) -> Self {
+        // A deadline that is over, until the first poll makes the right one.
+        let delivery = Delivery::new(sender, message, options, Deadline::counted_from(sender.started, Duration::ZERO));
+        let time = Time::Whole(sender.config.send_timeout);
+        Self { delivery: Some(delivery), state: State::New(time), inside: None }
+    }
+
+    /// Changes what the caller says about it. To be called before the first poll.
+    pub(crate) fn options(&mut self, change: impl FnOnce(&mut SendOptions)) {
+        if let Some(delivery) = &mut self.delivery {
+            change(&mut delivery.options);
+        }
+    }
+
+    /// Bounds it, all in all. To be called before the first poll.
+    pub(crate) fn bound(&mut self, total: Duration) {
+        self.state = State::New(Time::Whole(total));
+    }
+
+    /// Its message, unless it goes on in a box.
+    pub(crate) fn message(&self) -> Option<&Message> {
+        self.delivery.as_ref().map(|delivery| delivery.prepared.message())
     }
 
     /// One that has its room, which the caller holds.
@@ -126,7 +145,7 @@ impl<'a, W: Wait> Sending<'a, W> {
                 delivery.deadline = deadline;
                 match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
                     Ok(Some(inside)) => self.inside = Some(inside),
-                    Ok(None) if delivery.waits_for_room() => {
+                    Ok(None) if !delivery.options.at_once => {
                         self.wait_for_room();
                         return Ok(());
                     }
@@ -190,11 +209,10 @@ impl<'a, W: Wait> Sending<'a, W> {
         }
     }
 
-    fn over(&mut self, result: Result<W::Sent, SendError>) -> Poll<Result<W::Sent, SendError>> {
+    fn close(&mut self) {
         self.state = State::Over;
         self.delivery = None;
         self.inside = None;
-        Poll::Ready(result)
     }
 }
 
@@ -209,7 +227,10 @@ impl<W: Wait> Future for Sending<'_, W> {
                     let answer = ready!(Pin::new(&mut waiting.pending).poll(cx));
                     let Some(delivery) = &mut this.delivery else { return Poll::Pending };
                     match W::end(delivery, &waiting.target, answer, waiting.started) {
-                        Ok(result) => return this.over(result),
+                        Ok(result) => {
+                            this.close();
+                            return Poll::Ready(result);
+                        }
                         Err(over) => {
                             let target = waiting.target.clone();
                             this.go_on(Some(First { target, over: Some(over) }));
@@ -218,12 +239,14 @@ impl<W: Wait> Future for Sending<'_, W> {
                 }
                 State::Boxed(sending) => {
                     let result = ready!(sending.as_mut().poll(cx));
-                    return this.over(result);
+                    this.close();
+                    return Poll::Ready(result);
                 }
                 State::New(time) => {
                     let time = *time;
                     if let Err(error) = this.begin(time, cx) {
-                        return this.over(Err(error));
+                        this.close();
+                        return Poll::Ready(Err(error));
                     }
                     if W::WAKES && matches!(this.state, State::Waiting(_)) {
                         return Poll::Pending;
@@ -243,6 +266,7 @@ impl Wait for Answered {
     type Sent = SendResult;
     const WAKES: bool = true;
 
+    #[inline]
     fn submit(
         delivery: &Delivery<'_>,
         target: &Target,
@@ -254,6 +278,7 @@ impl Wait for Answered {
         delivery.sender().try_call(&delivery.prepared, target, born_timestamp, until, cx)
     }
 
+    #[inline]
     fn end(
         delivery: &mut Delivery<'_>,
         target: &Target,

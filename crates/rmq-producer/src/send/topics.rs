@@ -43,6 +43,7 @@ pub(super) struct Topic {
 
 impl Sender {
     /// Returns what is known of a topic that has queues to write to, without asking anybody.
+    #[inline]
     pub(super) fn known_topic(&self, name: &Arc<str>) -> Option<Arc<Topic>> {
         // Read before the routes: what changes behind it is noticed by the next send.
         let version = self.instance.routes_version();
@@ -163,6 +164,7 @@ impl Topic {
     }
 
     /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
+    #[inline]
     pub(super) fn next(&self, faults: &Faults, last_broker: Option<&str>) -> Option<Target> {
         let queues = self.route.publish.queues();
         let broker = |at: usize| self.lane(at).map_or("", |lane| &**lane.broker_name());
