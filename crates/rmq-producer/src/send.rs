@@ -167,6 +167,11 @@ impl Sender {
         self.slowly.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    #[cfg(test)]
+    pub(crate) fn go_slowly(&self, slowly: bool) {
+        self.slowly.store(slowly, std::sync::atomic::Ordering::Relaxed);
+    }
+
     #[cfg(not(test))]
     #[expect(clippy::unused_self, reason = "tests have another one")]
     const fn goes_slowly(&self) -> bool {

@@ -76,6 +76,14 @@ pub struct SendFuture<'p> {
     sending: Sending<'p, Answered>,
 }
 
+#[cfg(test)]
+impl SendFuture<'_> {
+    /// Whether its first attempt is on the wire, and it is no larger for that.
+    pub(crate) fn is_unboxed(&self) -> bool {
+        self.sending.is_unboxed()
+    }
+}
+
 impl Future for SendFuture<'_> {
     type Output = Result<SendResult, SendError>;
 

@@ -113,6 +113,7 @@ impl<'a> Delivery<'a> {
     /// # Errors
     /// The attempt is not one to end with.
     #[inline]
+    #[allow(clippy::result_large_err, reason = "no smaller than what it is when all is well")]
     pub(super) fn end_with(&mut self, over: Over, started: Instant) -> Result<SendResult, Over> {
         match over {
             Ok((attempt, stored)) if self.suffices(&stored) => {
@@ -332,13 +333,7 @@ impl<'a> Delivery<'a> {
     }
 
     #[inline]
-    fn result(
-        &self,
-        stored_by: GoodAttempt,
-        stored: Stored,
-        tried: Option<Attempts>,
-        elapsed: Duration,
-    ) -> SendResult {
+    fn result(&self, stored_by: GoodAttempt, stored: Stored, tried: Option<Attempts>, elapsed: Duration) -> SendResult {
         let Stored { status, queue_id, queue_offset, answer } = stored;
         SendResult {
             status,

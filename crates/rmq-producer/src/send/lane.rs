@@ -61,7 +61,13 @@ impl Lane {
         counters: Arc<BrokerCounters>,
     ) -> Self {
         let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
-        Self { topic: Arc::clone(topic), destination: Arc::new(destination), counters, places: Places::default(), header: OnceLock::new() }
+        Self {
+            topic: Arc::clone(topic),
+            destination: Arc::new(destination),
+            counters,
+            places: Places::default(),
+            header: OnceLock::new(),
+        }
     }
 
     pub(super) fn broker_name(&self) -> &Arc<str> {

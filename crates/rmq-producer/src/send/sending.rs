@@ -127,6 +127,11 @@ impl<'a, W: Wait> Sending<'a, W> {
         self.delivery.as_ref().map(|delivery| delivery.prepared.message())
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_unboxed(&self) -> bool {
+        matches!(self.state, State::Waiting(_))
+    }
+
     /// One that has its room, which the caller holds.
     pub(super) fn entered(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
         let delivery = Delivery::new(sender, message, options, deadline);
@@ -334,3 +339,6 @@ impl Wait for Written {
         Box::pin(delivery.go_on_oneway(first))
     }
 }
+
+#[cfg(test)]
+mod tests;
