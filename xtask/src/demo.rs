@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::cargo;
 
 const HELP: &str = "\
-Builds `rmq` and runs `rmq demo`, which starts a name server and two brokers in the process and sends 1,000 messages to them.
+Builds `rmq` and runs `rmq demo`, which starts a name server and two brokers in the process, sends 1,000 messages to them
+and kills one of the brokers half-way.
 
 Usage: cargo xtask demo [ARGUMENTS OF rmq demo]
 

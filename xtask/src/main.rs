@@ -40,7 +40,11 @@ const COMMANDS: &[Command] = &[
     ("layers", "hold the crates' dependencies against the allowed arrows", layers::run),
     ("tidy", "house rules that no compiler checks: openings, rooms, paths, links", tidy::run),
     ("package", "pack every published crate and build it from its package", package::run),
-    ("bench", "what a send costs beside the floor: bench [--quick] [--json FILE]", bench::run),
+    (
+        "bench",
+        "what a send costs beside the floor, or with a broken broker: bench [--quick | --faults] [--json FILE]",
+        bench::run,
+    ),
     ("fuzz", "feed random bytes to the decoders: fuzz --seconds N [TARGET]", fuzz::run),
 ];
 

@@ -10,8 +10,10 @@ use crate::cargo;
 use crate::outcome::Outcome;
 
 mod crates;
+mod error_kinds;
 mod feature_table;
 mod links;
+mod log_lines;
 mod machine_names;
 mod rooms;
 
@@ -21,6 +23,8 @@ Looks at every file that git tracks or would track:
   - no path of somebody's machine and no package-registry host anywhere;
   - every published crate has README.md and CHANGELOG.md, Cargo.lock is tracked, golden and seed folders say their origin;
   - links between Markdown files lead somewhere;
+  - docs/operations.md explains every line that a library logs at INFO or above;
+  - docs/when-a-send-fails.md has one heading for each kind of error;
   - a row of the README's tables that says `yes` links the test that proves it, as [yes](path/to/file.rs#name_of_the_test).
 Long files are only pointed out.
 
@@ -54,6 +58,8 @@ pub(crate) fn check() -> anyhow::Result<Outcome> {
     findings.extend(machine_names::findings(&files));
     findings.extend(crates::findings(&files, &crate::workspace::Workspace::load()?));
     findings.extend(links::findings(&files));
+    findings.extend(log_lines::findings(&files));
+    findings.extend(error_kinds::findings(&files));
     findings.extend(feature_table::findings(&files));
     if findings.is_empty() {
         return Ok(Outcome::note(format!("{} files", files.all.len())));

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
 }
 
-/// Send 1,000 messages to a cluster inside this process, or to yours, and show what became of them
+/// Send 1,000 messages and show what became of them: to two brokers inside this process, one of which is killed half-way, or to your cluster
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Name servers of a real cluster, `HOST:PORT` separated by `;`; without it the cluster lives inside this process

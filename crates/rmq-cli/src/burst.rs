@@ -34,10 +34,11 @@ pub(crate) enum Ended {
 }
 
 impl Burst {
-    /// Sends all messages and hands each record, with the number of its message, to `each`, whose error ends the burst at once.
+    /// Sends all messages and hands each record, with the number of its message, to `each`, whose error ends the burst at once. Sends go on
+    /// while `each` is awaited.
     pub(crate) async fn run(
         self,
-        mut each: impl FnMut(u64, SendRecord) -> anyhow::Result<()>,
+        mut each: impl AsyncFnMut(u64, SendRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ended> {
         let workers = u64::from(self.concurrency).min(self.count);
         let (results, mut received) = mpsc::channel(usize::from(self.concurrency) * 2);
@@ -53,7 +54,7 @@ impl Burst {
         loop {
             tokio::select! {
                 result = received.recv() => match result {
-                    Some((number, record)) => each(number, record)?,
+                    Some((number, record)) => each(number, record).await?,
                     None => return Ok(ended),
                 },
                 signal = &mut interrupt => {

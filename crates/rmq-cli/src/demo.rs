@@ -1,6 +1,7 @@
 //! `rmq demo`: a thousand messages of mixed sizes, what became of each, and whether the brokers really have them.
 //!
-//! Without an address the cluster lives in this process, so that the demo runs on any machine.
+//! Without an address the cluster lives in this process, so that the demo runs on any machine; one of its two brokers is killed half-way.
+//! In a cluster of yours nothing is killed.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -18,10 +19,12 @@ use crate::send_record::SendRecord;
 use crate::tally::Tally;
 use crate::{INTERRUPTED, cure, quickstart};
 
+mod fault;
 mod messages;
 mod proof;
 mod tables;
 
+use fault::Fault;
 use proof::Proof;
 
 /// A message by its number, and what became of it.
@@ -45,11 +48,12 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let producer = producer.map_err(|error| anyhow::Error::msg(cure::of_start(&error)))?;
     match &cluster {
         Some(_) => {
-            writeln!(out, "A name server and two brokers run in this process; the name server is {name_servers}.")?
+            writeln!(out, "A name server and two brokers run in this process; the name server is {name_servers}.")?;
         }
         None => writeln!(out, "Name server {name_servers} answers.")?,
     }
-    let (sent, tally, ended, took) = send_all(&producer, &args.topic).await?;
+    let mut fault = cluster.as_ref().and_then(|cluster| Fault::new(cluster, messages::COUNT / 2));
+    let (sent, tally, ended, took) = send_all(&producer, &args.topic, fault.as_mut()).await?;
     producer.shutdown(GRACE).await;
     if tally.sent() == 0 {
         write!(io::stderr(), "{}", tally.remarks()).ok();
@@ -60,6 +64,9 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     writeln!(out, "{}", tables::results(&sent))?;
     writeln!(out, "{}", tables::spread(&sent))?;
     writeln!(out, "time of one send: {}\n", tally.latency())?;
+    if let Some(report) = fault.and_then(|fault| fault.report(&sent)) {
+        writeln!(out, "{report}")?;
+    }
     let proof = match cluster {
         Some(cluster) => {
             let proof = Proof::of_cluster(&cluster, &args.topic, &sent);
@@ -81,7 +88,11 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Sends the first message alone, so that a cluster that takes none says so once and at once; then all others.
-async fn send_all(producer: &Producer, topic: &str) -> anyhow::Result<(Vec<Sent>, Tally, Ended, Duration)> {
+async fn send_all(
+    producer: &Producer,
+    topic: &str,
+    mut fault: Option<&mut Fault>,
+) -> anyhow::Result<(Vec<Sent>, Tally, Ended, Duration)> {
     let (mut tally, mut sent, started) = (Tally::default(), Vec::new(), Instant::now());
     let progress = Progress::new(messages::COUNT, true);
     let mut ended = Ended::Complete;
@@ -96,10 +107,13 @@ async fn send_all(producer: &Producer, topic: &str) -> anyhow::Result<(Vec<Sent>
             timeout: producer.config().send_timeout,
         };
         ended = burst
-            .run(|number, record| {
+            .run(async |number, record| {
                 tally.add(&record);
                 sent.push(Sent { number: first + number, record });
                 progress.one_done();
+                if let Some(fault) = &mut fault {
+                    fault.one_done(started).await;
+                }
                 Ok(())
             })
             .await?;

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::new(count, !(listed && stdout.is_terminal()));
     let (mut tally, started) = (Tally::default(), Instant::now());
     let ended = burst
-        .run(|_, record| {
+        .run(async |_, record| {
             tally.add(&record);
             if args.json {
                 json_line(&mut stdout, &record)?;

@@ -29,6 +29,9 @@ pub(crate) struct SendRecord {
     pub(crate) attempts: usize,
     /// Attempts that failed and may have left a copy all the same.
     pub(crate) maybe_stored_attempts: usize,
+    /// Stored by another broker than the first that was tried; for people only.
+    #[serde(skip)]
+    pub(crate) moved: bool,
     #[serde(flatten)]
     pub(crate) failure: Option<Failure>,
 }
@@ -59,6 +62,7 @@ impl SendRecord {
             queue_id: Some(queue.queue_id()),
             queue_offset: Some(result.queue_offset()),
             attempts: result.attempts().len(),
+            moved: result.attempts().first().is_some_and(|first| first.queue().broker_name() != queue.broker_name()),
             maybe_stored_attempts: maybe_stored(result.attempts()),
             ..Self::unknown(result.queue().topic(), elapsed)
         }
@@ -103,6 +107,7 @@ impl SendRecord {
             elapsed,
             attempts: 0,
             maybe_stored_attempts: 0,
+            moved: false,
             failure: None,
         }
     }

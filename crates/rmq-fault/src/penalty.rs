@@ -67,6 +67,16 @@ impl PenaltyTable {
         self.not_available_for(self.isolation_latency)
     }
 
+    /// Returns the steps: latency bounds in rising order, and the time out of rotation that each brings.
+    pub fn steps(&self) -> &[(Duration, Duration)] {
+        &self.steps
+    }
+
+    /// Returns which latency a failure counts as.
+    pub fn isolation_latency(&self) -> Duration {
+        self.isolation_latency
+    }
+
     /// Returns what a new outcome does to an older one.
     pub fn rule(&self) -> UpdateRule {
         self.rule

@@ -8,27 +8,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::MessageLimits;
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{Connector, HeaderEncoding, RemotingClient, RemotingConfig, RpcHook};
 
 use crate::callback::CallbackExecutor;
 use crate::compression::Compression;
 use crate::config::{ProducerConfig, SendHeaderVersion};
+use crate::discovery::{Discovery, Finder};
 use crate::error::StartError;
 use crate::hook::{CaughtRpcHook, CheckForbiddenHook, Hooks, SendHook};
 use crate::in_flight_limits::InFlightLimits;
-use crate::instance::{ClientInstance, InstanceConfig, IntoNameServers, StartFailure};
+#[cfg(feature = "tls")]
+use crate::instance::NameServerList;
+use crate::instance::{InstanceConfig, IntoNameServers, Member, MemberConfig, Terms, WithoutListeners};
 use crate::latency_fault::LatencyFault;
-use crate::metrics::Metrics;
 use crate::namespace::Namespace;
 use crate::producer::Producer;
+use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
+use crate::zone;
 
 /// A producer that is not started yet.
 #[must_use = "a producer exists once `start` has been awaited"]
 #[derive(Clone)]
 pub struct ProducerBuilder {
     config: ProducerConfig,
+    discovery: Option<Finder>,
     connector: Option<Arc<dyn Connector>>,
     callbacks: CallbackExecutor,
     hooks: Hooks,
@@ -38,16 +47,47 @@ pub struct ProducerBuilder {
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
         let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
-        Self { config, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
+        Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
-    /// Required.
+    /// Required, unless they are [discovered](Self::discovery) or [asked for](Self::address_service).
     #[doc(alias = "setNamesrvAddr")]
     #[doc(alias = "namesrvAddr")]
     #[doc(alias = "WithNameServer")]
     pub fn name_servers(mut self, addresses: impl IntoNameServers) -> Self {
         self.config.name_servers = addresses.into_name_servers();
+        self
+    }
+
+    /// Names a web server that knows the name servers, `http://host:port/path`, which is asked every 2 minutes; of no effect where
+    /// [`name_servers`](Self::name_servers) are given. The [unit](Self::unit_name), if there is one, becomes part of the question. Default:
+    /// none; [`AddressService`](crate::AddressService) has more to set.
+    #[doc(alias("rocketmq.namesrv.domain", "TopAddressing"))]
+    pub fn address_service(mut self, url: impl Into<String>) -> Self {
+        self.config.address_service = Some(url.into());
+        self
+    }
+
+    /// Sets who says where the name servers are, instead of a list: an [`AddressService`](crate::AddressService), or your own look-up.
+    #[doc(alias("TopAddressing", "WithNsResolver"))]
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Some(Finder::new(discovery));
+        self
+    }
+
+    /// Sets the zone that every request names in its header: name servers of 5.x whose routes go by zones show its brokers only, where
+    /// [`zone_mode`](Self::zone_mode) is on. Default: none.
+    #[doc(alias("rocketmq.zone", "ROCKETMQ_ZONE", "DynamicalExtFieldRPCHook"))]
+    pub fn zone(mut self, name: impl Into<String>) -> Self {
+        self.config.zone = Some(name.into());
+        self
+    }
+
+    /// Says in every request whether routes shall go by zones. Default: not said.
+    #[doc(alias("rocketmq.zone.mode", "ROCKETMQ_ZONE_MODE"))]
+    pub fn zone_mode(mut self, on: bool) -> Self {
+        self.config.zone_mode = Some(on);
         self
     }
 
@@ -67,7 +107,12 @@ impl ProducerBuilder {
         self
     }
 
-    /// Names this client among others on the same host. Default: a name that nobody else has.
+    /// Names this client among others on the same host. Default: a name that nobody else has, for which `DEFAULT` stands too.
+    ///
+    /// Producers of one name, on one runtime, are one client to the brokers: they share connections, routes and heartbeats, and each has
+    /// a group of its own. All that concerns the client they have to agree on, or the start says which option differs: name servers,
+    /// namespace in headers, connector, hooks on the wire (clone a builder to use the same ones), transport, intervals. The last one to
+    /// end takes the rest along.
     #[doc(alias = "setInstanceName")]
     pub fn instance_name(mut self, name: impl Into<String>) -> Self {
         self.config.instance_name = Some(name.into());
@@ -129,6 +174,26 @@ impl ProducerBuilder {
         self
     }
 
+    /// Names topics whose routes are looked up, and whose brokers are connected, before the start is over, so that no send has to wait for
+    /// that. Default: none.
+    ///
+    /// A topic without a queue to write to fails the start; one that brokers would create has those of its template. So does a topic none
+    /// of whose brokers can be connected; one of them is enough. Each look-up and each connection may take
+    /// [`api_timeout`](Self::api_timeout).
+    #[doc(alias = "topics")]
+    pub fn warm_up<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        self.config.warm_up = topics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Chooses whether heartbeats carry a fingerprint, which stands for their content where a broker (5.1.3 and later) has heard it
+    /// before. For clients without consumers it saves next to nothing. Default: false.
+    #[doc(alias("setUseHeartbeatV2", "useHeartbeatV2"))]
+    pub fn heartbeat_v2(mut self, on: bool) -> Self {
+        self.config.heartbeat_v2 = on;
+        self
+    }
+
     /// Sets how often every known master is told that this client lives. Default: 30 s; at most 100 s.
     #[doc(alias = "setHeartbeatBrokerInterval")]
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
@@ -140,6 +205,20 @@ impl ProducerBuilder {
     #[doc(alias = "setPollNameServerInterval")]
     pub fn route_refresh_interval(mut self, interval: Duration) -> Self {
         self.config.route_refresh_interval = interval;
+        self
+    }
+
+    /// Sets for how long a topic that was not found, or had no queue to write to, is not asked for again: sends to it fail at once, so that a
+    /// storm of them is no storm of look-ups. Default: 1 s; zero asks each time.
+    pub fn missing_topic_memory(mut self, memory: Duration) -> Self {
+        self.config.missing_topic_memory = memory;
+        self
+    }
+
+    /// Sets for how long the route of a topic is kept fresh although nobody sends to it. Then it is forgotten, unless no name server answers,
+    /// and asked for when it is needed again. Default: 10 minutes.
+    pub fn unused_topic_timeout(mut self, timeout: Duration) -> Self {
+        self.config.unused_topic_timeout = timeout;
         self
     }
 
@@ -167,11 +246,17 @@ impl ProducerBuilder {
         self
     }
 
+    /// Sets how a queue is chosen where neither the caller nor a sharding key does. Default: in turn.
+    pub fn queue_choice(mut self, choice: QueueChoice) -> Self {
+        self.config.queue_choice = choice;
+        self
+    }
+
     /// Sets which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
     ///
     /// Done once per send. A body of 256 KiB and more is compressed on a thread of the runtime's pool for blocking work, unless the runtime
     /// has but one thread: there it is done in place. A body whose compressor fails or panics is sent as it is, and counted
-    /// ([`Producer::compression_failures`]).
+    /// ([`MetricsSnapshot::compression_failures`](crate::MetricsSnapshot::compression_failures)).
     #[doc(alias = "setCompressMsgBodyOverHowmuch")]
     #[doc(alias = "setCompressLevel")]
     #[doc(alias = "setCompressType")]
@@ -251,6 +336,37 @@ impl ProducerBuilder {
         self
     }
 
+    /// Signs every request: values, a file, or a provider that is asked each time. Default: nothing is signed. The signature is the last step of
+    /// each attempt, after all hooks.
+    ///
+    /// ```
+    /// use rmq_producer::{Credentials, Producer};
+    ///
+    /// let builder = Producer::builder("orders").credentials(Credentials::new("orders-service", "12345678"));
+    /// ```
+    #[cfg(feature = "acl")]
+    #[doc(alias("AclClientRPCHook", "SessionCredentials", "WithCredentials"))]
+    pub fn credentials(mut self, source: impl Into<CredentialsSource>) -> Self {
+        self.config.credentials = Some(source.into());
+        self
+    }
+
+    /// Speaks TLS with name servers and brokers alike, on their usual ports. Default: plain text. Certificates must be for one of the name
+    /// servers' hosts, or for the [`server_name`](TlsConfig::server_name) of the settings.
+    ///
+    /// ```
+    /// use rmq_producer::{Producer, TlsConfig};
+    ///
+    /// let tls = TlsConfig::new().ca_file("/etc/rocketmq/ca.pem").server_name("rocketmq.example.com");
+    /// let builder = Producer::builder("orders").name_servers("10.0.0.1:9876").tls(tls);
+    /// ```
+    #[cfg(feature = "tls")]
+    #[doc(alias("setUseTLS", "useTLS", "tls.enable", "WithTls"))]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.config.tls = Some(config);
+        self
+    }
+
     /// Sets the transport's limits, connection times, clock and seed.
     #[doc(alias = "NettyClientConfig")]
     pub fn remoting(mut self, config: RemotingConfig) -> Self {
@@ -258,7 +374,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Sets where sockets come from: a proxy, memory, a simulator. Default: plain TCP.
+    /// Sets where sockets come from: a proxy, memory, a simulator. Default: TCP. TLS, if there is any, is spoken over these.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(Arc::new(connector));
         self
@@ -270,10 +386,15 @@ impl ProducerBuilder {
         &self.config
     }
 
-    /// Checks the options and the name servers, and starts the producer. Must be awaited inside a tokio runtime.
+    /// Checks the options and the name servers, makes the topics of [`warm_up`](Self::warm_up) ready, and starts the producer. Must be
+    /// awaited inside a tokio runtime.
+    ///
+    /// A producer with an [`instance_name`](Self::instance_name) may find one of the same client id, or group, that is about to end, and
+    /// waits for that up to [`api_timeout`](Self::api_timeout).
     ///
     /// # Errors
-    /// An option makes no sense, or no name server answered within [`api_timeout`](Self::api_timeout). Nothing is left behind then.
+    /// An option makes no sense, or not beside those of a producer of the same client id; no name server answered within
+    /// [`api_timeout`](Self::api_timeout); a topic cannot be made ready. Nothing is left behind then.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind.
@@ -290,57 +411,108 @@ impl ProducerBuilder {
     #[doc(alias = "DefaultMQProducer")]
     pub async fn start(self) -> Result<Producer, StartError> {
         let config = self.config;
-        let name_servers = config.validate()?;
+        config.check()?;
+        // What is discovered is no configuration: a name that certificates may be for has to be said.
+        #[cfg(feature = "tls")]
+        let named = match self.discovery {
+            Some(_) => None,
+            None => NameServerList::parse(&config.name_servers).ok(),
+        };
+        let name_servers = match self.discovery {
+            Some(discovery) => discovery,
+            None => config.finder()?,
+        };
+        name_servers.check()?;
         self.callbacks.validate()?;
         let resolve_hosts = self.connector.is_none();
-        let mut remoting = RemotingClient::builder().config(config.remoting.clone());
-        if let Some(connector) = self.connector {
-            remoting = remoting.connector(connector);
+        let mut transport = RemotingClient::builder().config(config.remoting.clone());
+        let terms = Terms::default()
+            .text("remoting", &config.remoting)
+            .text("namespace_v2", &config.namespace_v2)
+            .text("zone", &config.zone)
+            .text("zone_mode", &config.zone_mode)
+            .identity("connector", self.connector.iter().map(|connector| connector.identity()))
+            .identity("rpc_hook", self.rpc_hooks.iter().map(|hook| Arc::as_ptr(hook).addr()));
+        #[cfg(feature = "acl")]
+        let terms = terms.equal("credentials", config.credentials.clone());
+        #[cfg(feature = "tls")]
+        let terms = terms.equal("tls", config.tls.clone());
+        let connector = self.connector;
+        #[cfg(feature = "tls")]
+        let connector = match &config.tls {
+            Some(tls) => Some(secured(tls, named.as_ref(), connector)?),
+            None => connector,
+        };
+        if let Some(connector) = connector {
+            transport = transport.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
         for (name, value) in namespace_v2.header_fields().into_iter().flatten() {
-            remoting = remoting.field(name, value);
+            transport = transport.field(name, value);
         }
-        let metrics = Arc::new(Metrics::default());
+        for (name, value) in zone::header_fields(&config) {
+            transport = transport.field(name, value);
+        }
+        let hook_panics = Arc::default();
         for hook in self.rpc_hooks {
-            remoting = remoting.hook(CaughtRpcHook { hook, panics: Arc::clone(metrics.hook_panics()) });
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
         }
-        let remoting = remoting.build()?;
-        let producer_group: Arc<str> = config.name_prefix().wrap(&config.producer_group).into();
+        // The last one: what a later hook added would not be signed.
+        #[cfg(feature = "acl")]
+        if let Some(source) = &config.credentials {
+            let hook = Arc::new(rmq_remoting::AclHook::new(source)?);
+            transport = transport.hook(CaughtRpcHook { hook, panics: Arc::clone(&hook_panics) });
+        }
+        let names = config.name_prefix();
+        let producer_group: Arc<str> = names.wrap(&config.producer_group).into();
+        let place = MemberConfig {
+            group: Arc::clone(&producer_group),
+            producer: Arc::new(WithoutListeners::new(Arc::clone(&producer_group))),
+            check_name_servers: config.check_name_servers,
+            warm_up: config.warm_up.iter().map(|topic| names.wrap(topic).into()).collect(),
+            vip_channel: config.vip_channel,
+        };
         let instance = InstanceConfig {
-            producer_group: Arc::clone(&producer_group),
             name_servers,
             client_ip: config.client_ip,
             resolve_hosts,
             instance_name: config.instance_name.clone(),
             unit_name: config.unit_name.clone(),
-            vip_channel: config.vip_channel,
             create_topic_key: config.create_topic_key.as_str().into(),
             default_topic_queue_nums: config.default_topic_queue_nums,
             header_encoding: config.header_encoding,
             api_timeout: config.api_timeout,
-            check_name_servers: config.check_name_servers,
             heartbeat_interval: config.heartbeat_interval,
+            heartbeat_v2: config.heartbeat_v2,
             route_refresh_interval: config.route_refresh_interval,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
+            clock: Arc::clone(&config.remoting.clock),
+            transport: terms,
+            hook_panics,
+            request_counters: Arc::default(),
         };
-        let instance = ClientInstance::start(instance, remoting).await?;
-        Ok(Producer::new(Sender::new(config, producer_group, instance, self.callbacks, self.hooks, metrics)))
+        let place = Member::join(instance, place, transport).await?;
+        Ok(Producer::new(Sender::new(config, producer_group, place, self.callbacks, self.hooks)))
     }
+}
+
+/// Puts TLS around what dials. Names come from the configured list, never from a route.
+#[cfg(feature = "tls")]
+fn secured(
+    tls: &TlsConfig,
+    named: Option<&NameServerList>,
+    connector: Option<Arc<dyn Connector>>,
+) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
+    let hosts = named.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
+    let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
+    Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }
 
 /// Settings that were read from elsewhere make a producer too.
 impl From<ProducerConfig> for ProducerBuilder {
     fn from(config: ProducerConfig) -> Self {
         Self::new(config)
-    }
-}
-
-impl From<StartFailure> for StartError {
-    fn from(failure: StartFailure) -> Self {
-        match failure {
-            StartFailure::NameServers(error) => Self::NameServers(error),
-            StartFailure::NoRuntime => Self::NoRuntime,
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod decompress;
 #[cfg(feature = "lz4")]
 mod lz4;
+mod options;
 mod state_pool;
 mod unpacked;
 mod zlib;
@@ -44,6 +45,7 @@ pub struct Compression {
     compressor: Option<Arc<dyn Compressor>>,
     /// Made here, so that its level can be changed.
     built_in: bool,
+    level: i32,
     over_bytes: usize,
 }
 
@@ -79,13 +81,14 @@ impl Compression {
 
     /// By a compressor that others use too.
     pub fn shared(compressor: Arc<dyn Compressor>) -> Self {
-        Self { compressor: Some(compressor), built_in: false, over_bytes: Self::DEFAULT_OVER_BYTES }
+        let (level, over_bytes) = (Self::DEFAULT_LEVEL, Self::DEFAULT_OVER_BYTES);
+        Self { compressor: Some(compressor), built_in: false, level, over_bytes }
     }
 
     /// Never.
     #[must_use]
     pub fn off() -> Self {
-        Self { compressor: None, built_in: true, over_bytes: usize::MAX }
+        Self { compressor: None, built_in: true, level: Self::DEFAULT_LEVEL, over_bytes: usize::MAX }
     }
 
     /// Sets the level, from fast to small. Default: 5. zlib has 0 (none) to 9, and −1 for its own default, which is 6;
@@ -93,6 +96,7 @@ impl Compression {
     #[doc(alias("compressLevel", "rocketmq.message.compressLevel"))]
     #[must_use]
     pub fn level(mut self, level: i32) -> Self {
+        self.level = level;
         let kind = self.compression_type().filter(|_| self.built_in);
         match kind {
             Some(CompressionType::Zlib) => self.compressor = Some(Arc::new(Zlib::new(level))),

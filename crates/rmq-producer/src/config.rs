@@ -2,31 +2,85 @@
 //!
 //! Checked once, when the producer starts.
 
+#[cfg(feature = "acl")]
+mod credentials;
+mod environment;
+mod limits;
+mod nearest;
+mod options;
+mod remoting;
+mod section;
+#[cfg(feature = "tls")]
+mod tls;
+mod values;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use rmq_message::validate::{DEFAULT_PRODUCER_GROUP, MAX_GROUP_LENGTH, MAX_OLD_GROUP_LENGTH, validate_group_up_to};
 use rmq_message::{MessageLimits, NameError, validate_topic};
+#[cfg(feature = "acl")]
+use rmq_remoting::CredentialsSource;
+#[cfg(feature = "tls")]
+use rmq_remoting::TlsConfig;
 use rmq_remoting::{HeaderEncoding, RemotingConfig};
 
 use crate::compression::Compression;
+use crate::discovery::Finder;
 use crate::error::StartError;
 use crate::in_flight_limits::InFlightLimits;
 use crate::instance::NameServerList;
 use crate::latency_fault::LatencyFault;
 use crate::namespace::Namespace;
+use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
+
+pub use environment::EnvironmentError;
+pub(crate) use options::word_of;
+pub(crate) use section::{Section, Shown, Value};
+pub(crate) use values::Times;
 
 /// Settings of a [`Producer`](crate::Producer); see [`ProducerBuilder`](crate::ProducerBuilder) for the way to set them. Java: the
 /// setters of `DefaultMQProducer` and `ClientConfig`.
+///
+/// # Files
+/// It reads itself from TOML, JSON, YAML, or whatever else has a deserializer of serde. Options have the names of the fields here; a time is a text
+/// such as `"3s"`, `"500ms"` or `"1m"`, or a whole number of milliseconds; a number of bytes may be a text such as `"64MiB"`. A name that is no
+/// option is an error, which suggests the nearest one. `Display` shows every setting in the form of a TOML file, with secrets hidden.
+///
+/// ```
+/// use rmq_producer::ProducerConfig;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config: ProducerConfig = toml::from_str(
+///     r#"
+///     producer_group = "orders"
+///     name_servers = ["10.0.0.1:9876", "10.0.0.2:9876"]
+///     send_timeout = "5s"
+///     retries = { times = 3, strict = true }
+///     compression.over_bytes = "16KiB"
+///     "#,
+/// )?;
+/// assert!(config.to_string().contains("send_timeout = \"5s\""));
+/// let mistaken = toml::from_str::<ProducerConfig>("send_timout = 1").unwrap_err();
+/// assert!(mistaken.to_string().contains("did you mean send_timeout?"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProducerConfig {
     /// The producer group, by which brokers know producers that do the same. Required.
     pub producer_group: String,
-    /// Addresses of the name servers, see [`NameServerList`]. Required.
+    /// Addresses of the name servers, see [`NameServerList`]. Required, unless there is an `address_service` or a
+    /// [`Discovery`](crate::Discovery).
     pub name_servers: String,
-    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`).
+    /// Address of a web server that knows the name servers, where none are given: `http://host:port/path`, see
+    /// [`AddressService`](crate::AddressService). Default: none.
+    pub address_service: Option<String>,
+    /// The name of this client beside others of the same address. Default: none, i.e. one that nobody else has (`pid#nanoseconds`), which
+    /// `DEFAULT` stands for too. Producers of one name share their connections, see
+    /// [`ProducerBuilder::instance_name`](crate::ProducerBuilder::instance_name).
     pub instance_name: Option<String>,
     /// This host's address as ids show it. Default: none, i.e. the one that the system would reach the name servers from.
     pub client_ip: Option<IpAddr>,
@@ -48,14 +102,26 @@ pub struct ProducerConfig {
     pub max_group_length: usize,
     /// Whether the start fails when no name server answers. Default: true.
     pub check_name_servers: bool,
+    /// Topics whose routes and brokers are made ready by the start. Default: none.
+    pub warm_up: Vec<String>,
+    /// Whether a fingerprint stands for what a broker has heard before. Default: no.
+    pub heartbeat_v2: bool,
     /// How often every known master is told that this client lives. Default: 30 s; at most 100 s, since brokers forget a client after 120 s.
     pub heartbeat_interval: Duration,
     /// How often the routes of the topics in use are asked for again. Default: 30 s.
     pub route_refresh_interval: Duration,
+    /// For how long a topic that was not found, or had no queue to write to, is not asked for again: sends to it fail at once. Default: 1 s;
+    /// zero asks each time.
+    pub missing_topic_memory: Duration,
+    /// For how long the route of a topic is kept fresh although nobody sends to it; then it is forgotten, and asked for when it is needed
+    /// again. Default: 10 minutes.
+    pub unused_topic_timeout: Duration,
     /// When a failed attempt is followed by another. Default: two more tries, as in Java.
     pub retries: RetryPolicy,
     /// How many sends, and bytes of them, are held at once. Default: 8,192 sends, 64 MiB.
     pub back_pressure: InFlightLimits,
+    /// How a queue is chosen where the caller leaves it open. Default: in turn.
+    pub queue_choice: QueueChoice,
     /// Whether brokers that answer slowly are avoided for a while. Default: no.
     pub latency_fault: Option<LatencyFault>,
     /// Which bodies are compressed, and how. Default: zlib of level 5 from 4,096 bytes.
@@ -69,8 +135,18 @@ pub struct ProducerConfig {
     pub unit_mode: bool,
     /// The unit, which becomes part of the client id. Default: none.
     pub unit_name: Option<String>,
+    /// The zone that requests name, for name servers that give each zone its own brokers. Default: none.
+    pub zone: Option<String>,
+    /// Whether name servers shall show only brokers of the zone. Default: not said, i.e. no.
+    pub zone_mode: Option<bool>,
     /// Whether messages go to the second port of each broker, two below the first. Default: no.
     pub vip_channel: bool,
+    /// As whom requests are signed. Default: none, i.e. they are not.
+    #[cfg(feature = "acl")]
+    pub credentials: Option<CredentialsSource>,
+    /// How TLS is spoken, with name servers and brokers alike. Default: not at all.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsConfig>,
     /// Settings of the transport: limits, connections, clock, seed.
     pub remoting: RemotingConfig,
 }
@@ -93,6 +169,7 @@ impl ProducerConfig {
         Self {
             producer_group: producer_group.into(),
             name_servers: String::new(),
+            address_service: None,
             instance_name: None,
             client_ip: None,
             send_timeout: Duration::from_secs(3),
@@ -104,17 +181,28 @@ impl ProducerConfig {
             limits: MessageLimits::default(),
             max_group_length: MAX_GROUP_LENGTH,
             check_name_servers: true,
+            warm_up: Vec::new(),
+            heartbeat_v2: false,
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
+            missing_topic_memory: Duration::from_secs(1),
+            unused_topic_timeout: Duration::from_secs(600),
             retries: RetryPolicy::default(),
             back_pressure: InFlightLimits::default(),
+            queue_choice: QueueChoice::default(),
             latency_fault: None,
             compression: Compression::default(),
             namespace: None,
             namespace_v2: None,
             unit_mode: false,
             unit_name: None,
+            zone: None,
+            zone_mode: None,
             vip_channel: false,
+            #[cfg(feature = "acl")]
+            credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             remoting: RemotingConfig::default(),
         }
     }
@@ -126,9 +214,25 @@ impl ProducerConfig {
     pub fn validate(&self) -> Result<NameServerList, StartError> {
         self.check_group().map_err(StartError::Group)?;
         let name_servers = NameServerList::parse(&self.name_servers)?;
+        self.check()?;
+        Ok(name_servers)
+    }
+
+    /// Checks every setting but the name servers.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        self.check_group().map_err(StartError::Group)?;
         self.check_options()?;
         self.remoting.validate()?;
-        Ok(name_servers)
+        Ok(())
+    }
+
+    /// Who says where the name servers are: the list, else the service.
+    pub(crate) fn finder(&self) -> Result<Finder, StartError> {
+        let finder = match &self.address_service {
+            Some(url) if self.name_servers.trim().is_empty() => Finder::service(url, self.unit_name.as_deref()),
+            _ => Finder::new(NameServerList::parse(&self.name_servers)?),
+        };
+        Ok(finder)
     }
 
     fn check_group(&self) -> Result<(), NameError> {
@@ -142,11 +246,16 @@ impl ProducerConfig {
             ("api_timeout", self.api_timeout, DAY),
             ("heartbeat_interval", self.heartbeat_interval, Duration::from_secs(100)),
             ("route_refresh_interval", self.route_refresh_interval, DAY),
+            ("unused_topic_timeout", self.unused_topic_timeout, 366 * DAY),
         ];
         for (option, value, longest) in durations {
             if value.is_zero() || value > longest {
                 return Err(InvalidOption::new(option, format!("{value:?} is not above 0 and up to {longest:?}")));
             }
+        }
+        if self.missing_topic_memory > DAY {
+            let problem = format!("{:?} is above {DAY:?}", self.missing_topic_memory);
+            return Err(InvalidOption::new("missing_topic_memory", problem));
         }
         if !(1..=MAX_OLD_GROUP_LENGTH).contains(&self.max_group_length) {
             let problem = format!("{} is not from 1 to {MAX_OLD_GROUP_LENGTH}", self.max_group_length);
@@ -162,13 +271,18 @@ impl ProducerConfig {
         if let Err(error) = validate_topic(&self.create_topic_key) {
             return Err(InvalidOption::new("create_topic_key", error.to_string()));
         }
-        let names = [("instance_name", &self.instance_name), ("unit_name", &self.unit_name)];
+        let names = [("instance_name", &self.instance_name), ("unit_name", &self.unit_name), ("zone", &self.zone)];
         for (option, name) in names.into_iter().filter_map(|(option, name)| Some((option, name.as_ref()?))) {
             if name.trim().is_empty() {
                 return Err(InvalidOption::new(option, "it is blank".to_owned()));
             }
             if name.chars().any(char::is_control) {
                 return Err(InvalidOption::new(option, "it holds a control character".to_owned()));
+            }
+        }
+        for topic in &self.warm_up {
+            if let Err(error) = validate_topic(topic) {
+                return Err(InvalidOption::new("warm_up", format!("{topic:?}: {error}")));
             }
         }
         for (option, namespace) in [("namespace", &self.namespace), ("namespace_v2", &self.namespace_v2)] {
@@ -226,7 +340,8 @@ mod tests {
     #[test]
     fn an_option_out_of_range_is_named() {
         type Spoil = fn(&mut ProducerConfig);
-        let cases: [(&str, Spoil); 19] = [
+        let cases: [(&str, Spoil); 23] = [
+            ("warm_up", |config| config.warm_up = vec!["orders".to_owned(), "a b".to_owned()]),
             ("back_pressure", |config| config.back_pressure = InFlightLimits::new(0, 1)),
             ("back_pressure", |config| config.back_pressure = InFlightLimits::new(1, usize::MAX)),
             ("send_timeout", |config| config.send_timeout = Duration::ZERO),
@@ -234,6 +349,8 @@ mod tests {
             ("api_timeout", |config| config.api_timeout = Duration::ZERO),
             ("heartbeat_interval", |config| config.heartbeat_interval = Duration::from_secs(101)),
             ("route_refresh_interval", |config| config.route_refresh_interval = Duration::ZERO),
+            ("missing_topic_memory", |config| config.missing_topic_memory = Duration::MAX),
+            ("unused_topic_timeout", |config| config.unused_topic_timeout = Duration::ZERO),
             ("max_group_length", |config| config.max_group_length = 256),
             ("default_topic_queue_nums", |config| config.default_topic_queue_nums = 0),
             ("create_topic_key", |config| config.create_topic_key = String::new()),
@@ -243,6 +360,7 @@ mod tests {
             ("default_topic_queue_nums", |config| config.default_topic_queue_nums = i32::MIN),
             ("unit_name", |config| config.unit_name = Some(String::new())),
             ("unit_name", |config| config.unit_name = Some("a\u{1}".to_owned())),
+            ("zone", |config| config.zone = Some(" ".to_owned())),
             ("namespace_v2", |config| config.namespace_v2 = Some("a b".to_owned())),
             ("namespace_v2", |config| config.namespace_v2 = Some(" ".to_owned())),
             ("namespace_v2", |config| config.namespace_v2 = Some("n".repeat(128))),

@@ -3,6 +3,7 @@
 //! Every failed send answers three questions: why ([`SendErrorKind`]), whether the message may have been stored all the same
 //! ([`Outcome`]), and what to check (the text).
 
+mod access;
 mod advice;
 mod attempt_error;
 mod no_room;
@@ -12,6 +13,7 @@ mod select_error;
 mod send_error;
 mod start_error;
 
+pub(crate) use access::{ACL_REMARK, is_access_refused};
 pub use attempt_error::AttemptError;
 pub use no_room::NoRoom;
 pub use outcome::Outcome;

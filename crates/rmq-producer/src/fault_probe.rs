@@ -1,13 +1,13 @@
 //! Probes suspected brokers until they answer.
 //!
-//! A suspect is probed at once and then every two seconds, with jitter. Any answer clears it; a connection alone does not, since a stopped
-//! process still accepts. Java: `LatencyFaultToleranceImpl#detectByOneRound`, every 3 s, and only where it is switched on.
+//! A suspect is probed at once and then every two seconds, with jitter. Any answer but GO_AWAY clears it; a connection alone does not, since a
+//! stopped process still accepts. Java: `LatencyFaultToleranceImpl#detectByOneRound`, every 3 s, and only where it is switched on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_fault::Suspects;
-use rmq_remoting::{Deadline, RemotingCommand, RequestCode};
+use rmq_remoting::{Deadline, RemotingCommand, RequestCode, ResponseCode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
@@ -39,7 +39,8 @@ async fn probe(brokers: Brokers, suspects: Arc<Suspects>, suspected: Arc<Notify>
         (Some(address), Some(topic)) => {
             let header = GetMaxOffset { topic: topic.to_string(), queue_id: 0, broker_name: Some(broker.to_string()) };
             let request = RemotingCommand::request_with(RequestCode::GET_MAX_OFFSET, &header);
-            brokers.ask(&address, request, Deadline::after(LIMIT)).await.is_ok()
+            let answer = brokers.ask(&address, request, Deadline::after(LIMIT)).await;
+            answer.is_ok_and(|answer| answer.response_code() != ResponseCode::GO_AWAY)
         }
         // No route names it any more, or nothing is in use: there is nobody to suspect.
         _ => true,

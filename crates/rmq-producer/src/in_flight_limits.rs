@@ -1,5 +1,7 @@
 //! InFlightLimits: how many sends, and how many bytes of them, a producer holds at once.
 
+mod options;
+
 /// The room of a producer: sends that have begun and are not over, whatever their way, those that wait for a route or a pause among them.
 ///
 /// A send that finds no room waits for it within its own deadline; the `try_` forms refuse at once. A message larger than all the bytes is let

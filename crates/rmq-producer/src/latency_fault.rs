@@ -1,6 +1,10 @@
 //! LatencyFault: penalties for brokers that answer slowly.
 
+mod options;
+
 use rmq_fault::{PenaltyTable, Strategy};
+
+pub(crate) use options::LatencyFaultForm;
 
 /// Keeps brokers that answer slowly or fail out of rotation for a while. Java: `sendLatencyFaultEnable`. Off by default.
 ///

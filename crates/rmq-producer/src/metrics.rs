@@ -5,6 +5,7 @@
 
 mod broker;
 mod latency;
+mod prometheus;
 mod snapshot;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ pub use latency::LatencyBuckets;
 pub use snapshot::{BrokerMetrics, MetricsSnapshot};
 
 use crate::error::Outcome;
+use crate::instance::ServerRequestMetrics;
 
 /// The counters of one producer.
 #[derive(Default)]
@@ -106,6 +108,8 @@ impl Metrics {
         brokers.retain(|broker| broker.sent > 0);
         brokers.sort_by(|one, other| one.name.cmp(&other.name));
         let mut snapshot = MetricsSnapshot {
+            group: Arc::default(),
+            client_id: Arc::default(),
             accepted: 0,
             refused: self.refused.get(),
             in_flight: 0,
@@ -119,8 +123,10 @@ impl Metrics {
             maybe_stored: self.maybe_stored.get(),
             dropped: self.dropped.get(),
             abandoned: self.abandoned.get(),
+            compression_failures: 0,
             callback_panics,
             hook_panics: self.hook_panics.load(Ordering::Relaxed),
+            server_requests: ServerRequestMetrics::default(),
             brokers,
         };
         snapshot.accepted = self.accepted.get();

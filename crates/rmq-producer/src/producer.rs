@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageQueue, validate_topic};
-use rmq_remoting::Deadline;
+use rmq_remoting::{ConnectionEvent, Deadline};
+use tokio::sync::broadcast;
 
 use crate::builder::ProducerBuilder;
 use crate::config::ProducerConfig;
@@ -62,6 +63,11 @@ impl Producer {
     #[doc(alias = "NewProducer")]
     pub fn builder(group: impl Into<String>) -> ProducerBuilder {
         ProducerBuilder::new(ProducerConfig::new(group))
+    }
+
+    /// Begins a producer with settings that were read from elsewhere: a file, or [the environment](ProducerConfig::from_env).
+    pub fn builder_from(config: ProducerConfig) -> ProducerBuilder {
+        ProducerBuilder::new(config)
     }
 
     pub(crate) fn new(sender: Sender) -> Self {
@@ -212,16 +218,33 @@ impl Producer {
         self.sender().metrics()
     }
 
-    /// Returns how many tasks it runs, those of its connections included; none after a shutdown.
+    /// Subscribes to connections that come and go: those of this producer and of the producers that share its client id. A slow subscriber
+    /// loses the oldest events; the last one has been when the producer's end closes the channel.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(producer: rmq_producer::Producer) {
+    /// use rmq_producer::ConnectionEvent;
+    ///
+    /// let mut events = producer.events();
+    /// while let Ok(event) = events.recv().await {
+    ///     if let ConnectionEvent::Disconnected { addr, cause, .. } = event {
+    ///         println!("{addr}: {cause}");
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[doc(alias("ChannelEventListener", "enableHeartbeatChannelEventListener"))]
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<ConnectionEvent> {
+        self.sender().instance().events()
+    }
+
+    /// Returns how many tasks it runs, those of its connections included; none after a shutdown. Tasks that producers of one client id
+    /// share are counted by each of them, as long as it is started.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.sender().tasks()
-    }
-
-    /// Returns how many bodies were sent as they were because their compressor failed.
-    #[must_use]
-    pub fn compression_failures(&self) -> u64 {
-        self.sender().compression_failures()
     }
 
     /// Returns the id by which brokers know this client.
@@ -244,8 +267,34 @@ impl Producer {
         self.sender().config()
     }
 
+    /// Waits until every send that has begun by now is over, whatever its end; not for those that begin meanwhile. A send with a callback is
+    /// over when the callback begins.
+    ///
+    /// How long it may take is bounded by the deadlines of those sends; for less, put it into [`tokio::time::timeout`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(producer: rmq_producer::Producer) -> Result<(), rmq_producer::SendError> {
+    /// use rmq_producer::Message;
+    ///
+    /// for n in 0..100 {
+    ///     drop(producer.enqueue(Message::new("orders", "hello").key(n.to_string())).await?);
+    /// }
+    /// producer.flush().await;
+    /// println!("{} of them are stored", producer.metrics().stored);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn flush(&self) {
+        self.sender().flush().await;
+    }
+
     /// Refuses new sends, waits up to `grace` for those that have begun, takes leave of the brokers within what is left of it, ends all
-    /// tasks and closes all sockets. A second call, from whichever clone, returns the report of the first.
+    /// tasks and closes all sockets. What producers of the same client id share goes on until the last of them ends. A second call, from
+    /// whichever clone, returns the report of the first.
     ///
     /// # Cancel safety
     /// Dropped early, new sends stay refused, and it may be called again to go on.

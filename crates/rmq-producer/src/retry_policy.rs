@@ -2,6 +2,8 @@
 //!
 //! The policy decides about trying again; what is known of the message afterwards is another matter ([`Outcome`](crate::Outcome)).
 
+mod options;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod account;
 mod attempt;
 mod compress;
 mod delivery;
+mod ending;
 mod enqueue;
 mod enter;
 mod faults;
@@ -23,15 +24,15 @@ mod retry;
 mod retry_budget;
 mod select;
 mod sending;
+mod stale_route;
 mod topics;
 mod tries;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
-use rmq_remoting::Deadline;
+use rmq_remoting::{Connection, Deadline};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -42,7 +43,7 @@ use crate::config::ProducerConfig;
 use crate::error::{Failure, SendError};
 use crate::fault_probe;
 use crate::hook::Hooks;
-use crate::instance::{ClientInstance, RouteError, ShutdownReport};
+use crate::instance::{Member, RouteError, ShutdownReport};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::namespace::Namespace;
 use faults::Faults;
@@ -58,7 +59,8 @@ pub(crate) struct Sender {
     /// In the namespace.
     producer_group: Arc<str>,
     namespace: Namespace,
-    instance: ClientInstance,
+    /// Its place in the instance.
+    instance: Member,
     ids: UniqueIdGenerator,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
@@ -84,12 +86,11 @@ impl Sender {
     pub(crate) fn new(
         config: ProducerConfig,
         producer_group: Arc<str>,
-        instance: ClientInstance,
+        instance: Member,
         callbacks: CallbackExecutor,
         hooks: Hooks,
-        metrics: Arc<Metrics>,
     ) -> Self {
-        let random = instance.remoting().random();
+        let random = instance.random();
         let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
         let namespace = config.name_prefix();
         let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
@@ -98,7 +99,7 @@ impl Sender {
         }
         let topics = Topics::new(Arc::clone(random));
         let (unfinished, report) = (OnceCell::new(), OnceCell::new());
-        let faults = Faults::new(config.latency_fault.as_ref());
+        let faults = Faults::new(&config);
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
@@ -106,7 +107,7 @@ impl Sender {
         let compression_failures = compress::Failures::default();
         let gate = Gate::new(config.back_pressure);
         let callbacks = Callbacks::new(callbacks, instance.runtime());
-        let deserted = CancellationToken::new();
+        let (deserted, metrics) = (CancellationToken::new(), Arc::new(Metrics::default()));
         Self {
             config,
             producer_group,
@@ -141,30 +142,11 @@ impl Sender {
         Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
-    pub(crate) async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        self.gate.close();
-        let deadline = Deadline::after(grace);
-        let report = self.report.get_or_init(|| async {
-            let started = Instant::now();
-            let unfinished = *self.unfinished.get_or_init(|| self.drain(deadline)).await;
-            let (unregistered, not_unregistered) = self.instance.stop(deadline).await;
-            ShutdownReport { unfinished, unregistered, not_unregistered, took: started.elapsed() }
-        });
-        *report.await
-    }
-
-    /// Waits for the sends that have begun and returns how many are left.
-    async fn drain(&self, deadline: Deadline) -> usize {
-        match tokio::time::timeout_at(deadline.instant(), self.gate.empty()).await {
-            Ok(()) => 0,
-            Err(_) => self.gate.count(),
-        }
-    }
-
-    /// Whether every send goes the boxed way, as some do anyway: for tests that hold the two ways against each other.
+    /// Whether every send goes the boxed way: on connections that siblings share, where each call has to be ended by itself; and in tests that
+    /// hold the two ways against each other.
     #[cfg(test)]
     fn goes_slowly(&self) -> bool {
-        self.slowly.load(std::sync::atomic::Ordering::Relaxed)
+        self.instance.is_shared() || self.slowly.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     #[cfg(test)]
@@ -173,9 +155,8 @@ impl Sender {
     }
 
     #[cfg(not(test))]
-    #[expect(clippy::unused_self, reason = "tests have another one")]
-    const fn goes_slowly(&self) -> bool {
-        false
+    fn goes_slowly(&self) -> bool {
+        self.instance.is_shared()
     }
 
     /// Whether hooks want to see every send, or every attempt, at its beginning.
@@ -184,7 +165,21 @@ impl Sender {
     }
 
     pub(crate) fn metrics(&self) -> MetricsSnapshot {
-        self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics())
+        let mut counted = self.metrics.snapshot(self.gate.held_bytes(), self.callbacks.panics());
+        let (brokers, connections) = (self.instance.brokers(), self.instance.remoting().connections());
+        for broker in &mut counted.brokers {
+            let address = brokers.master(&broker.name);
+            let to_it = connections.iter().filter(|line| address.as_ref().is_some_and(|to| line.peer() == to.as_str()));
+            broker.queued_bytes = to_it.map(Connection::queued_bytes).sum();
+        }
+        MetricsSnapshot {
+            group: self.config.producer_group.as_str().into(),
+            client_id: Arc::clone(self.instance.client_id()),
+            compression_failures: self.compression_failures(),
+            hook_panics: counted.hook_panics + self.instance.hook_panics(),
+            server_requests: self.instance.server_requests(),
+            ..counted
+        }
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -200,7 +195,7 @@ impl Sender {
         self.instance.tasks() + self.callbacks.pending()
     }
 
-    pub(crate) fn instance(&self) -> &ClientInstance {
+    pub(crate) fn instance(&self) -> &Member {
         &self.instance
     }
 }

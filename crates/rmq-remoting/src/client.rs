@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::clock::{Random, WallClock};
+use crate::code::ResponseCode;
 use crate::codec::RequestTemplate;
 use crate::command::RemotingCommand;
 use crate::config::RemotingConfig;
@@ -86,6 +87,9 @@ impl RemotingClient {
     }
 
     /// Sends a request and returns its answer, whatever its code (see [`RemotingCommand::is_success`]).
+    ///
+    /// A server that answers GO_AWAY (5.2+) gets the request once more over a new connection, within the same deadline; it says so only of
+    /// requests that it did not execute. New requests go over that connection too, while those on the old one finish.
     ///
     /// # Errors
     ///
@@ -277,6 +281,16 @@ impl RemotingClient {
         Some(self.try_start(to, request, deadline, context.waker())?.map(PendingAnswer::new))
     }
 
+    /// Tells whether a request with this answer may be sent once more, over a new connection: the server is about to go (GO_AWAY, 5.2+),
+    /// and says so only of requests that it did not execute. [`invoke`](Self::invoke) does that by itself.
+    pub fn may_move(&self, to: &Endpoint, answer: &Answer) -> bool {
+        let moves = answer.response_code() == ResponseCode::GO_AWAY && self.inner.pool.leave(to);
+        if moves {
+            self.inner.settings.counters.calls_moved.add(1);
+        }
+        moves
+    }
+
     /// Makes a template of `request`, with the fields that [every request](RemotingClientBuilder::field) of this client has.
     ///
     /// # Errors
@@ -364,6 +378,15 @@ impl RemotingClient {
     /// Returns its random source.
     pub fn random(&self) -> &Arc<Random> {
         &self.inner.random
+    }
+
+    /// Refuses new requests and closes every connection, without waiting for anything. Needs no runtime.
+    pub fn close(&self) {
+        let inner = &self.inner;
+        inner.settings.closed.store(true, Ordering::Release);
+        inner.settings.room.close();
+        inner.oneway_room.close();
+        inner.settings.cancel.cancel();
     }
 
     /// Refuses new requests, waits up to `grace` for those in flight, closes every connection and waits for its tasks.

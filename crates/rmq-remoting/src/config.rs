@@ -108,21 +108,39 @@ impl RemotingConfig {
 
 impl std::fmt::Debug for RemotingConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Taken apart, so that a new setting cannot be forgotten.
+        let Self {
+            connect_timeout,
+            idle_timeout,
+            frame_limits,
+            max_in_flight,
+            max_in_flight_bytes,
+            max_oneway,
+            max_oneway_bytes,
+            max_in_flight_per_connection,
+            max_orphans,
+            write_high_water_bytes,
+            max_serving,
+            reconnect_backoff_first,
+            reconnect_backoff_max,
+            clock: _,
+            seed,
+        } = self;
         f.debug_struct("RemotingConfig")
-            .field("connect_timeout", &self.connect_timeout)
-            .field("idle_timeout", &self.idle_timeout)
-            .field("frame_limits", &self.frame_limits)
-            .field("max_in_flight", &self.max_in_flight)
-            .field("max_in_flight_bytes", &self.max_in_flight_bytes)
-            .field("max_oneway", &self.max_oneway)
-            .field("max_oneway_bytes", &self.max_oneway_bytes)
-            .field("max_in_flight_per_connection", &self.max_in_flight_per_connection)
-            .field("max_orphans", &self.max_orphans)
-            .field("write_high_water_bytes", &self.write_high_water_bytes)
-            .field("max_serving", &self.max_serving)
-            .field("reconnect_backoff_first", &self.reconnect_backoff_first)
-            .field("reconnect_backoff_max", &self.reconnect_backoff_max)
-            .field("seed", &self.seed)
+            .field("connect_timeout", connect_timeout)
+            .field("idle_timeout", idle_timeout)
+            .field("frame_limits", frame_limits)
+            .field("max_in_flight", max_in_flight)
+            .field("max_in_flight_bytes", max_in_flight_bytes)
+            .field("max_oneway", max_oneway)
+            .field("max_oneway_bytes", max_oneway_bytes)
+            .field("max_in_flight_per_connection", max_in_flight_per_connection)
+            .field("max_orphans", max_orphans)
+            .field("write_high_water_bytes", write_high_water_bytes)
+            .field("max_serving", max_serving)
+            .field("reconnect_backoff_first", reconnect_backoff_first)
+            .field("reconnect_backoff_max", reconnect_backoff_max)
+            .field("seed", seed)
             .finish_non_exhaustive()
     }
 }

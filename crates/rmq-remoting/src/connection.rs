@@ -104,7 +104,11 @@ pub(crate) struct Shared {
     peer: Arc<str>,
     settings: Arc<Settings>,
     life: AtomicU8,
+    /// The peer asked its clients to leave.
+    going_away: AtomicBool,
     state: Mutex<State>,
+    /// Bytes that came so far; written by the connection's task alone.
+    bytes_read: AtomicU64,
     /// Room for awaited requests on this connection.
     room: Room,
     /// Requests from the peer that are being worked on.
@@ -163,6 +167,7 @@ impl Connection {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             peer,
             life: AtomicU8::new(OPEN),
+            going_away: AtomicBool::new(false),
             state: Mutex::new(State {
                 out: OutBuffer::default(),
                 spare: OutBuffer::default(),
@@ -180,6 +185,7 @@ impl Connection {
                 ending: None,
                 ended: None,
             }),
+            bytes_read: AtomicU64::new(0),
             room,
             serving: AtomicUsize::new(0),
             writable: Notify::new(),
@@ -217,6 +223,11 @@ impl Connection {
         self.shared.state.lock().slots.orphans()
     }
 
+    /// Returns how many bytes came from the peer so far: one that sends anything at all is alive.
+    pub fn bytes_read(&self) -> u64 {
+        self.shared.bytes_read.load(Ordering::Relaxed)
+    }
+
     /// Returns how many bytes wait to be written.
     pub fn queued_bytes(&self) -> u64 {
         let state = self.shared.state.lock();
@@ -226,6 +237,11 @@ impl Connection {
     /// Ends it at once; every call on it ends with [`RemotingError::ConnectionLost`].
     pub fn close(&self) {
         self.shared.end(ConnectionEnd::Closed);
+    }
+
+    /// Tells whether it was given up because the peer asked its clients to leave (GO_AWAY).
+    pub(crate) fn is_going_away(&self) -> bool {
+        self.shared.going_away.load(Ordering::Acquire)
     }
 
     /// Takes no new requests and ends when the last one on it is done.
@@ -379,6 +395,12 @@ impl Shared {
                 driver.wake();
             }
         }
+    }
+
+    /// The peer answered GO_AWAY: what is on the connection may finish, nothing new goes there.
+    fn go_away(&self) {
+        self.going_away.store(true, Ordering::Release);
+        self.retire();
     }
 
     fn end_cause(&self) -> ConnectionEnd {

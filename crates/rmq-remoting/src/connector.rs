@@ -1,6 +1,6 @@
 //! Where sockets come from: TCP by default; TLS, a proxy, memory or a simulator plug in here.
 //!
-//! Nothing else in this crate opens or accepts a connection.
+//! Nothing else in this crate but `tcp_connector` opens or accepts a connection.
 
 use std::future::Future;
 use std::io;
@@ -33,6 +33,15 @@ impl Stream {
     pub fn boxed(transport: impl Transport) -> Self {
         Self::Boxed(Box::new(transport))
     }
+
+    /// Turns it into one thing to read from and write to, whatever it is; for other protocols than that of the frames.
+    #[must_use]
+    pub fn into_transport(self) -> Box<dyn Transport> {
+        match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Boxed(transport) => transport,
+        }
+    }
 }
 
 impl std::fmt::Debug for Stream {
@@ -54,34 +63,21 @@ impl From<TcpStream> for Stream {
 pub trait Connector: Send + Sync + 'static {
     /// Opens a stream to `to`.
     fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<Stream>>;
+
+    /// Tells connectors apart: two of one identity open the same streams, so that clients that use them may share connections. Default:
+    /// where it lies in memory, i.e. each is like no other; behind an [`Arc`](std::sync::Arc) clones are one.
+    fn identity(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>().addr()
+    }
 }
 
 impl<T: Connector + ?Sized> Connector for std::sync::Arc<T> {
     fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<Stream>> {
         (**self).connect(to)
     }
-}
 
-/// Plain TCP with `TCP_NODELAY`. A host name is resolved at each dial and all of its addresses are tried in turn.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TcpConnector;
-
-impl Connector for TcpConnector {
-    fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<Stream>> {
-        let to = to.clone();
-        Box::pin(async move {
-            let mut last = None;
-            for address in tokio::net::lookup_host((to.host(), to.port())).await? {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => {
-                        stream.set_nodelay(true)?;
-                        return Ok(Stream::Tcp(stream));
-                    }
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
-        })
+    fn identity(&self) -> usize {
+        (**self).identity()
     }
 }
 

@@ -38,7 +38,7 @@ pub enum RemotingError {
         source: Arc<io::Error>,
     },
     /// No connection was there in time: the dial took too long.
-    #[error("{addr} could not be connected within {after:?}")]
+    #[error("{addr} could not be connected within {:?}", rounded(*.after))]
     ConnectTimeout {
         /// The address dialled.
         addr: Endpoint,
@@ -46,7 +46,7 @@ pub enum RemotingError {
         after: Duration,
     },
     /// The address failed lately and is dialled again only after this call's deadline.
-    #[error("{addr} failed lately and is dialled again in {wait:?}, which is after the deadline")]
+    #[error("{addr} failed lately and is dialled again in {:?}, which is after the deadline", rounded(*.wait))]
     BackingOff {
         /// The address that is left alone.
         addr: Endpoint,
@@ -57,7 +57,7 @@ pub enum RemotingError {
         source: Option<Arc<io::Error>>,
     },
     /// A limit on requests in flight left no room before the deadline. Java: `RemotingTooMuchRequestException`.
-    #[error("no room for another request within {after:?}: {limit} is reached")]
+    #[error("no room for another request within {:?}: {limit} is reached", rounded(*.after))]
     NoRoom {
         /// Which limit.
         limit: RoomLimit,
@@ -88,7 +88,7 @@ pub enum RemotingError {
         cause: ConnectionEnd,
     },
     /// The answer did not come in time. Java: `RemotingTimeoutException`.
-    #[error("{addr} did not answer within {after:?}")]
+    #[error("{addr} did not answer within {:?}", rounded(*.after))]
     Timeout {
         /// The peer.
         addr: Arc<str>,
@@ -108,6 +108,17 @@ pub enum RemotingError {
 }
 
 impl RemotingError {
+    /// Returns the peer's address as the text of the error shows it; `None` where the error is not about one.
+    pub fn addr(&self) -> Option<&str> {
+        match self {
+            Self::Connect { addr, .. } | Self::ConnectTimeout { addr, .. } | Self::BackingOff { addr, .. } => {
+                Some(addr.as_str())
+            }
+            Self::ConnectionLost { addr, .. } | Self::Timeout { addr, .. } | Self::Refused { addr, .. } => Some(addr),
+            Self::NoRoom { .. } | Self::DeadlineExpired | Self::Encode(_) | Self::Hook(_) | Self::Closed => None,
+        }
+    }
+
     /// Returns what is known of the request.
     pub fn certainty(&self) -> Certainty {
         match self {
@@ -142,6 +153,18 @@ impl RemotingError {
             Self::DeadlineExpired | Self::Encode(_) | Self::Hook(_) | Self::Closed | Self::Refused { .. } => false,
         }
     }
+}
+
+/// As people read it: nobody wants to know the nanoseconds of a second.
+fn rounded(duration: Duration) -> Duration {
+    let unit = match duration.as_micros() {
+        0..1_000 => return duration,
+        1_000..10_000 => 10_000,
+        10_000..1_000_000 => 1_000_000,
+        _ => 10_000_000,
+    };
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(nanos.saturating_add(unit / 2) / unit * unit)
 }
 
 /// The limit that left no room.
@@ -254,6 +277,24 @@ mod tests {
         let text = error.to_string();
         assert!(!text.contains('\u{1b}') && !text.contains('\n'), "{text}");
         assert!(text.len() < 400, "{}", text.len());
+    }
+
+    #[test]
+    fn durations_are_rounded_for_people() {
+        for (nanos, text) in [
+            (401_605_905, "402ms"),
+            (3_000_000_000, "3s"),
+            (3_000_123_456, "3s"),
+            (1_999_999_999, "2s"),
+            (12_346_789_012, "12.35s"),
+            (2_345_678, "2.35ms"),
+            (123_456, "123.456µs"),
+            (0, "0ns"),
+        ] {
+            let error = RemotingError::Timeout { addr: "b:1".into(), after: Duration::from_nanos(nanos) };
+            assert_eq!(error.to_string(), format!("b:1 did not answer within {text}"));
+        }
+        assert!(rounded(Duration::MAX) > Duration::from_secs(1));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "acl")]
+mod acl;
 mod answer;
 mod client;
 mod clock;
@@ -27,8 +29,13 @@ mod room;
 mod rpc_hook;
 mod server;
 mod stats;
+mod tcp_connector;
+#[cfg(feature = "tls")]
+mod tls;
 mod version;
 
+#[cfg(feature = "acl")]
+pub use acl::{AclHook, Credentials, CredentialsError, CredentialsProvider, CredentialsSource, KeyFile};
 pub use answer::{Answer, AnswerFields, FieldText};
 pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
@@ -37,7 +44,7 @@ pub use codec::{FieldValue, FilledRequest, FrameCodec, FrameLimits, RequestTempl
 pub use command::{HeaderEncoding, RemotingCommand};
 pub use config::{ConfigError, RemotingConfig};
 pub use connection::Connection;
-pub use connector::{Acceptor, BoxFuture, Connector, Stream, TcpConnector, Transport};
+pub use connector::{Acceptor, BoxFuture, Connector, Stream, Transport};
 pub use deadline::Deadline;
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error::{Certainty, ConnectionEnd, RemotingError, RoomLimit};
@@ -54,4 +61,10 @@ pub use room::{Acquire, Permit, Room};
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;
+pub use tcp_connector::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{
+    TlsAcceptor, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsProblem, TlsRoots, TlsServerConfig,
+    TlsServerMode,
+};
 pub use version::MqVersion;

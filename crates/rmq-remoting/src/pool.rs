@@ -154,6 +154,14 @@ impl Pool {
         }
     }
 
+    /// Lets go of the connection to `to` if its server is going away. Whether it may be dialled again at once.
+    pub(crate) fn leave(&self, to: &Endpoint) -> bool {
+        let mut entries = self.entries.lock();
+        let Some(entry) = entries.get_mut(to) else { return true };
+        self.leave_entry(entry);
+        entry.retry_at.is_none_or(|at| at <= Instant::now())
+    }
+
     pub(crate) fn connections(&self) -> Vec<Connection> {
         self.entries
             .lock()
@@ -175,6 +183,7 @@ impl Pool {
                 return Found::Open(current.connection.clone());
             }
         }
+        self.leave_entry(entry);
         if let Some(dial) = &entry.dial {
             return Found::Dialling(dial.clone());
         }
@@ -261,11 +270,13 @@ impl Pool {
             let mut entries = self.entries.lock();
             if let Some(entry) = entries.get_mut(addr) {
                 if let Some(current) = entry.current.take_if(|current| current.connection.id() == id) {
-                    if current.since.elapsed() >= HEALTHY_AFTER {
-                        entry.failures = 0;
-                    }
-                    if cause.is_failure() {
-                        self.pause(entry);
+                    if current.connection.is_going_away() {
+                        self.went_away(entry, &current);
+                    } else {
+                        current.reset_if_healthy(&mut entry.failures);
+                        if cause.is_failure() {
+                            self.pause(entry);
+                        }
                     }
                 }
                 if entry.current.is_none() && entry.dial.is_none() && entry.failures == 0 {
@@ -274,6 +285,22 @@ impl Pool {
             }
         }
         self.tell(ConnectionEvent::Disconnected { addr: addr.clone(), id, cause: cause.clone() });
+    }
+
+    fn leave_entry(&self, entry: &mut Entry) {
+        if let Some(current) = entry.current.take_if(|current| current.connection.is_going_away()) {
+            self.went_away(entry, &current);
+        }
+    }
+
+    /// The first to be sent away is dialled again at once, since another server may stand behind the address; after that it is paced.
+    fn went_away(&self, entry: &mut Entry, left: &Current) {
+        left.reset_if_healthy(&mut entry.failures);
+        if entry.failures == 0 {
+            entry.failures = 1;
+        } else {
+            self.pause(entry);
+        }
     }
 
     /// Full jitter: anything from zero to a limit that doubles with each failure in a row.
@@ -289,6 +316,14 @@ impl Pool {
     fn tell(&self, event: ConnectionEvent) {
         // Nobody listening is no error.
         drop(self.events.send(event));
+    }
+}
+
+impl Current {
+    fn reset_if_healthy(&self, failures: &mut u32) {
+        if self.since.elapsed() >= HEALTHY_AFTER {
+            *failures = 0;
+        }
     }
 }
 

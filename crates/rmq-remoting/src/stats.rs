@@ -27,6 +27,8 @@ counters! {
     connections_ended,
     /// Dials that failed.
     dials_failed,
+    /// Requests that were sent once more over a new connection because their server was going away.
+    calls_moved,
     /// Answers that came after their caller had left.
     late_answers,
     /// Answers that nobody ever asked for, answers to oneway requests among them.

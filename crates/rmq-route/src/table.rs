@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -47,6 +47,7 @@ pub struct TopicRoute {
     /// Differs for every route that was ever in the table, and grows. Who asks for a refresh names the one it found
     /// stale.
     pub generation: u64,
+    used: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -183,6 +184,20 @@ impl RouteTable {
     }
 }
 
+impl TopicRoute {
+    /// Notes that somebody needs the route. Cheap, also when many do it at once.
+    pub fn mark_used(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells whether it was used since this was asked last; a new route counts as used.
+    pub fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+}
+
 impl RouteSnapshot {
     /// The topic's route.
     #[must_use]
@@ -224,6 +239,7 @@ impl RouteSnapshot {
             data: data.clone(),
             publish: publish.clone(),
             generation: self.generation,
+            used: AtomicBool::new(true),
         };
         self.topics.insert(Arc::clone(topic), Arc::new(route));
     }

@@ -15,6 +15,7 @@ mod queue_locks;
 mod schedule;
 mod send;
 mod send_back;
+pub(crate) mod static_topic;
 mod subscription;
 mod topic_verbs;
 pub(crate) mod topics;
@@ -33,6 +34,7 @@ pub(crate) use self::core::{BrokerCore, Presence, Settings};
 pub(crate) use self::housekeeping::keep_house;
 pub(crate) use self::queue_locks::QueueLocks;
 pub(crate) use self::schedule::{Schedule, deliver_delayed};
+pub(crate) use self::static_topic::{Held, Mapping};
 pub(crate) use self::topics::{TopicConfig, TopicTable};
 use crate::network::{Dialing, Line, LineFault};
 use crate::recorder::RecordedRequest;
@@ -154,6 +156,22 @@ impl Broker {
     /// Creates a topic, or replaces it: readable, writable, with `queues` queues.
     pub fn create_topic(&self, topic: &str, queues: i32) {
         self.server.verbs.topics.put(TopicConfig::new(topic, queues));
+    }
+
+    pub(crate) fn static_topic(&self, topic: &str) -> Option<Mapping> {
+        self.server.verbs.topics.get(topic)?.mapping
+    }
+
+    /// Keeps what is there of the topic's own queues, and makes as many as the mapping names.
+    pub(crate) fn put_static_topic(&self, topic: &str, mapping: Mapping) {
+        let needed = mapping.held.values().map(|held| held.queue_id + 1).max().unwrap_or(0);
+        let known = self.topic(topic).map_or(0, |(_, write, _)| write);
+        let config = TopicConfig::new(topic, needed.max(known));
+        self.server.verbs.topics.put(TopicConfig { mapping: Some(mapping), ..config });
+    }
+
+    pub(crate) fn next_offset(&self, topic: &str, queue_id: i32) -> i64 {
+        self.server.verbs.store.range(topic, queue_id).max
     }
 
     /// Deletes a topic and its queues; whether it was there. Its messages can still be read with [`messages`](Self::messages).

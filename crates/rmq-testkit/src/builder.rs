@@ -10,6 +10,8 @@ use rmq_remoting::{HeaderEncoding, SystemClock, WallClock as _};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+#[cfg(feature = "acl")]
+use crate::access_control::{Account, Guard};
 use crate::broker::{
     Broker, BrokerCore, ClientTable, ConsumerOffsets, Presence, QueueLocks, Schedule, Settings, TopicConfig,
     TopicTable, deliver_delayed, keep_house,
@@ -21,7 +23,7 @@ use crate::error::StartError;
 use crate::name_server::{NameServer, NameServerCore, Topology};
 use crate::network::{ClusterConnector, Dialing, Door, Lines, MemoryNetwork, Place};
 use crate::random::Random;
-use crate::server::Server;
+use crate::server::{Habits, Server};
 use crate::store::{Arrivals, Store};
 use crate::voice::Voice;
 
@@ -47,6 +49,10 @@ pub struct TestClusterBuilder {
     route_outlives_kill: Duration,
     epoch_millis: Option<i64>,
     seed: u64,
+    #[cfg(feature = "acl")]
+    guard: Guard,
+    #[cfg(feature = "tls")]
+    tls: Option<rmq_remoting::TlsServerConfig>,
 }
 
 impl Default for TestClusterBuilder {
@@ -75,6 +81,10 @@ impl Default for TestClusterBuilder {
             route_outlives_kill: Duration::ZERO,
             epoch_millis: None,
             seed: 1,
+            #[cfg(feature = "acl")]
+            guard: Guard::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -207,6 +217,23 @@ impl TestClusterBuilder {
         self
     }
 
+    /// Lets brokers verify the signature of every request, and refuse in the words of their release: those of 4.9 with SYSTEM_ERROR, those of
+    /// 5.x with NO_PERMISSION. Name servers verify nothing, as real ones by default. Default: nobody is asked.
+    #[cfg(feature = "acl")]
+    #[doc(alias("aclEnable", "authenticationEnabled"))]
+    pub fn accounts(mut self, accounts: impl IntoIterator<Item = Account>) -> Self {
+        self.guard = Guard::of(accounts);
+        self
+    }
+
+    /// Lets all servers speak TLS. [`TestCluster::connector`] stays without it: clients put theirs around it. Faults that write broken bytes
+    /// write them beneath the encryption. Default: plain text only.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: rmq_remoting::TlsServerConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
     /// Starts the cluster. Returns when every server listens.
     ///
     /// # Errors
@@ -259,7 +286,20 @@ impl TestClusterBuilder {
         }
         tasks.close();
         let connector = Arc::new(ClusterConnector::new(network, dialing));
-        Ok(TestCluster { name_servers, brokers, topology, connector, arrivals, clock, tasks, cancel })
+        #[cfg(feature = "acl")]
+        let guard = self.guard;
+        Ok(TestCluster {
+            name_servers,
+            brokers,
+            topology,
+            connector,
+            arrivals,
+            clock,
+            tasks,
+            cancel,
+            #[cfg(feature = "acl")]
+            guard,
+        })
     }
 
     fn check(&self) -> Result<(), StartError> {
@@ -303,6 +343,8 @@ impl TestClusterBuilder {
             settings: Mutex::new(self.settings),
             random: Random::new(self.seed_of(index, 5)),
             presence: Presence::default(),
+            #[cfg(feature = "acl")]
+            guard: self.guard.clone(),
         }
     }
 
@@ -316,11 +358,13 @@ impl TestClusterBuilder {
         seed: u64,
     ) -> Result<Server<V>, StartError> {
         let (server, address) = (name.to_string(), door.address());
-        Server::start(name, verbs, door, lines, clock, seed, self.keep_requests).map_err(|source| StartError::Listen {
-            server,
-            address,
-            source,
-        })
+        let habits = Habits {
+            keep_requests: self.keep_requests,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        };
+        let server_of = Server::start(name, verbs, door, lines, clock, seed, &habits);
+        server_of.map_err(|source| StartError::Listen { server, address, source })
     }
 
     fn open(&self, name: &str, place: io::Result<Place>, lines: Arc<Lines>) -> Result<Arc<Door>, StartError> {

@@ -1,5 +1,6 @@
 //! TestCluster: name servers and brokers of one process, and what tests ask of all of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::broker::{Broker, SeenClient};
+use crate::broker::{Broker, Held, Mapping, SeenClient};
 use crate::builder::TestClusterBuilder;
 use crate::clock::ClusterClock;
 use crate::name_server::{NameServer, Route, RouteAnswer, Topology};
@@ -43,6 +44,8 @@ pub struct TestCluster {
     pub(crate) clock: ClusterClock,
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
+    #[cfg(feature = "acl")]
+    pub(crate) guard: crate::access_control::Guard,
 }
 
 impl TestCluster {
@@ -166,6 +169,49 @@ impl TestCluster {
         self.brokers.iter().for_each(|broker| broker.create_topic(topic, queues));
     }
 
+    /// Creates a static topic of 5.x: one logical queue for each name, which that broker holds.
+    ///
+    /// # Panics
+    /// There is no broker of such a name.
+    #[doc(alias("updateStaticTopic", "TopicQueueMappingDetail"))]
+    pub fn create_static_topic(&self, topic: &str, holders: &[&str]) {
+        let mut mappings: BTreeMap<&str, Mapping> = BTreeMap::new();
+        let total = i32::try_from(holders.len()).unwrap_or(i32::MAX);
+        for (logical, holder) in (0..).zip(holders) {
+            let mapping = mappings.entry(holder).or_default();
+            let queue_id = i32::try_from(mapping.held.len()).unwrap_or(i32::MAX);
+            mapping.held.insert(logical, Held { queue_id, starts_at: 0 });
+        }
+        for (holder, mapping) in mappings {
+            let mapping = Mapping { total, epoch: 1, ..mapping };
+            self.broker(holder).put_static_topic(topic, mapping);
+        }
+    }
+
+    /// Moves a logical queue of a static topic to another broker, as `mqadmin remappingStaticTopic` does: its next messages go there, with
+    /// offsets that follow those of the old place.
+    ///
+    /// # Panics
+    /// The topic is no static one, has no such queue, or there is no broker of that name.
+    #[doc(alias = "remappingStaticTopic")]
+    pub fn move_static_queue(&self, topic: &str, logical: i32, to: &str) {
+        let mapped = |broker: &&Broker| broker.static_topic(topic).is_some_and(|it| it.held.contains_key(&logical));
+        let Some(from) = self.brokers.iter().find(mapped) else {
+            panic!("no broker holds logical queue {logical} of {topic}");
+        };
+        let (mut old, target) = (from.static_topic(topic).unwrap_or_default(), self.broker(to));
+        let Some(held) = old.held.remove(&logical) else { return };
+        let starts_at = held.starts_at + from.next_offset(topic, held.queue_id);
+        old.epoch += 1;
+        let (total, epoch) = (old.total, old.epoch);
+        from.put_static_topic(topic, old);
+        let mut new = target.static_topic(topic).unwrap_or(Mapping { total, ..Mapping::default() });
+        let queue_id = target.topic(topic).map_or(0, |(_, write, _)| write);
+        new.epoch = epoch;
+        new.held.insert(logical, Held { queue_id, starts_at });
+        target.put_static_topic(topic, new);
+    }
+
     /// Deletes a topic from every broker.
     pub fn delete_topic(&self, topic: &str) {
         for broker in &self.brokers {
@@ -211,6 +257,12 @@ impl TestCluster {
     /// Lets name servers answer the truth for `topic` again.
     pub fn clear_route(&self, topic: &str) {
         self.topology.unscript_route(topic);
+    }
+
+    /// Changes which accounts brokers know, from the next request on.
+    #[cfg(feature = "acl")]
+    pub fn set_accounts(&self, accounts: impl IntoIterator<Item = crate::Account>) {
+        self.guard.set(accounts);
     }
 
     /// What the cluster's clock shows, in milliseconds since 1970.

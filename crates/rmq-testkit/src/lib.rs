@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "acl")]
+mod access_control;
 mod broker;
 mod builder;
 mod clock;
@@ -20,6 +22,8 @@ mod server;
 mod store;
 mod voice;
 
+#[cfg(feature = "acl")]
+pub use access_control::Account;
 pub use broker::{Broker, PushError, SeenClient};
 pub use builder::TestClusterBuilder;
 pub use cluster::TestCluster;
@@ -29,5 +33,7 @@ pub use name_server::{NameServer, Route};
 pub use network::{Line, LineFault};
 pub use recorder::RecordedRequest;
 pub use rmq_remoting::{Connector, HeaderEncoding, RemotingCommand, RequestCode, ResponseCode};
+#[cfg(feature = "tls")]
+pub use rmq_remoting::{TlsServerConfig, TlsServerMode};
 pub use script::{Fault, FaultHandle};
 pub use store::StoredCopy;

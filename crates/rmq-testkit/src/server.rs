@@ -53,6 +53,13 @@ pub(crate) enum Outcome {
     Later(BoxFuture<'static, RemotingCommand>),
 }
 
+/// What all servers of a cluster do alike.
+pub(crate) struct Habits {
+    pub(crate) keep_requests: usize,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<rmq_remoting::TlsServerConfig>,
+}
+
 /// One server of the cluster.
 pub(crate) struct Server<V> {
     pub(crate) name: Arc<str>,
@@ -74,8 +81,9 @@ impl<V: Verbs> Server<V> {
         lines: Arc<Lines>,
         clock: ClusterClock,
         seed: u64,
-        keep_requests: usize,
+        habits: &Habits,
     ) -> io::Result<Self> {
+        let keep_requests = habits.keep_requests;
         let script = Script::new(seed);
         let recorder = Arc::new(Recorder::new(Arc::clone(&name), keep_requests));
         let front = Front {
@@ -90,11 +98,16 @@ impl<V: Verbs> Server<V> {
         config.idle_timeout = IDLE;
         config.max_serving = MAX_SERVING;
         config.seed = Some(seed);
-        let remoting = RemotingServer::builder()
-            .config(config)
-            .fallback(front)
-            .serve(DoorAcceptor(Arc::clone(&door)))
-            .map_err(io::Error::other)?;
+        let (remoting, acceptor) =
+            (RemotingServer::builder().config(config).fallback(front), DoorAcceptor(Arc::clone(&door)));
+        #[cfg(feature = "tls")]
+        let remoting = match &habits.tls {
+            Some(tls) => remoting.serve(rmq_remoting::TlsAcceptor::new(tls.clone(), acceptor)),
+            None => remoting.serve(acceptor),
+        };
+        #[cfg(not(feature = "tls"))]
+        let remoting = remoting.serve(acceptor);
+        let remoting = remoting.map_err(io::Error::other)?;
         Ok(Self { name, verbs, door, lines, script, recorder, remoting: Mutex::new(Some(remoting)) })
     }
 

@@ -7,12 +7,13 @@ use std::env;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cache::say;
+use crate::cache::{Cache, say};
 use crate::home::Home;
 use crate::launch::Launch;
 use crate::log_tail::log_tail;
@@ -37,6 +38,7 @@ pub struct Cluster {
     brokers: Vec<Row>,
     probe_topic: &'static str,
     start_limit: Duration,
+    cache: Cache,
     alone: Option<File>,
 }
 
@@ -44,13 +46,22 @@ pub struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    pub(crate) ports: Ports,
+    /// Others once it has moved.
+    ports: Mutex<Ports>,
     launch: Launch,
 }
 
 impl Row {
     pub(crate) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.ports.listen()).into()
+        (Ipv4Addr::LOCALHOST, self.ports().listen()).into()
+    }
+
+    pub(crate) fn all_ports(&self) -> Vec<u16> {
+        self.ports().all()
+    }
+
+    fn ports(&self) -> MutexGuard<'_, Ports> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +103,7 @@ impl Cluster {
             let ports = Ports::choose(home.cache())?;
             let name = format!("namesrv-{number}");
             let launch = Launch::name_server(home, &classes, &folder.join(&name), spec, ports.listen())?;
-            name_servers.push(Row { name, ports, launch });
+            name_servers.push(Row { name, ports: Mutex::new(ports), launch });
         }
         let addresses = join(&name_servers);
         let mut brokers: Vec<Row> = Vec::new();
@@ -103,7 +114,7 @@ impl Cluster {
             }
             let ports = Ports::choose(home.cache())?;
             let launch = Launch::broker(home, &classes, &folder.join(&name), spec, broker, &ports, &addresses)?;
-            brokers.push(Row { name, ports, launch });
+            brokers.push(Row { name, ports: Mutex::new(ports), launch });
         }
         let cluster = Self {
             version: home.version(),
@@ -113,6 +124,7 @@ impl Cluster {
             brokers,
             probe_topic: spec.probe_topic(),
             start_limit: spec.start_limit,
+            cache: home.cache().clone(),
             alone: None,
         };
         cluster.start_all()?;
@@ -176,7 +188,7 @@ impl Cluster {
     /// # Errors
     /// A server that does not go, or a port that stays taken.
     pub fn stop(self) -> Result<()> {
-        let ports: Vec<u16> = self.rows().flat_map(|row| row.ports.all()).collect();
+        let ports: Vec<u16> = self.rows().flat_map(Row::all_ports).collect();
         self.supervisor.stop(Duration::from_secs(60))?;
         wait_until_free(&ports, Duration::from_secs(30))?;
         drop(self.alone);
@@ -306,7 +318,7 @@ impl Server<'_> {
     pub fn restart(&self) -> Result<()> {
         let Self { cluster, row } = self;
         self.kill()?;
-        wait_until_free(&row.ports.all(), Duration::from_secs(30))?;
+        wait_until_free(&row.all_ports(), Duration::from_secs(30))?;
         let end = Instant::now() + cluster.start_limit;
         cluster.supervisor.launch(&row.name, &row.launch)?;
         if cluster.brokers.iter().any(|broker| broker.name == row.name) {
@@ -316,6 +328,24 @@ impl Server<'_> {
                 wire::route(row.address(), cluster.probe_topic).map(|_| true).map_err(|e| e.to_string())
             })
         }
+    }
+
+    /// Kills it if it runs, starts it again on the same store, but on other ports, as one that moves to another machine, and waits until it
+    /// serves. Returns its new address.
+    ///
+    /// # Errors
+    /// As for the start of a cluster; it is a name server, whose address others are configured with.
+    pub fn move_to_new_port(&self) -> Result<String> {
+        let Self { cluster, row } = self;
+        if !cluster.brokers.iter().any(|broker| broker.name == row.name) {
+            bail!("{} is no broker", row.name);
+        }
+        self.kill()?;
+        let ports = Ports::choose(&cluster.cache)?;
+        row.launch.change_ports(ports.listen(), ports.ha())?;
+        *row.ports() = ports;
+        self.restart()?;
+        Ok(self.address())
     }
 
     fn signal(&self, signal: &str) -> Result<()> {

@@ -175,7 +175,7 @@ impl State {
             let server = |row: &Row| {
                 let pid = cluster.supervisor().running(&row.name);
                 let pid = pid.with_context(|| format!("{} ended right after its start", row.name))?;
-                Ok(DetachedServer { name: row.name.clone(), address: row.address(), pid, ports: row.ports.all() })
+                Ok(DetachedServer { name: row.name.clone(), address: row.address(), pid, ports: row.all_ports() })
             };
             rows.iter().map(server).collect()
         };

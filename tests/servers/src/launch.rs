@@ -49,9 +49,21 @@ impl Launch {
         Self::write(home, leash, folder, &text, &spec.jvm_options, &BROKER)
     }
 
+    /// Lets a broker listen elsewhere from its next start on.
+    pub(crate) fn change_ports(&self, listen: u16, ha: u16) -> Result<()> {
+        let conf = self.command.with_file_name(CONF);
+        let text = fs::read_to_string(&conf)?;
+        let line = |line: &str| match line.split_once('=').map(|(name, _)| name.trim()) {
+            Some("listenPort") => format!("listenPort={listen}\n"),
+            Some("haListenPort") => format!("haListenPort={ha}\n"),
+            _ => format!("{line}\n"),
+        };
+        Ok(fs::write(&conf, text.lines().map(line).collect::<String>())?)
+    }
+
     fn write(home: &Home, leash: &Path, folder: &Path, conf: &str, options: &[String], kind: &Kind) -> Result<Self> {
         fs::create_dir_all(folder.join("conf"))?;
-        let conf_file = folder.join("server.conf");
+        let conf_file = folder.join(CONF);
         fs::write(&conf_file, conf)?;
         // 4.9 does not start without them; empty means that nothing is logged to files
         for name in ["namesrv", "broker", "tools"] {
@@ -75,6 +87,8 @@ impl Launch {
         Ok(Self { command, log: folder.join("server.log") })
     }
 }
+
+const CONF: &str = "server.conf";
 
 /// What distinguishes the two servers' command lines.
 struct Kind {

@@ -16,7 +16,7 @@ use crate::number::Count;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// All of this many confirmed messages are there; and how that was found out.
-    Stored { confirmed: u64, how: &'static str },
+    Stored { confirmed: u64, how: String },
     /// Something is missing or wrong.
     Wrong(String),
     /// It could not be found out, which disproves nothing.
@@ -35,19 +35,36 @@ impl Proof {
         for copy in &stored {
             copies.entry(copy.unique_id().unwrap_or_default()).or_default().push(copy);
         }
-        let mut confirmed = 0;
+        let (mut confirmed, mut told, mut spare) = (0, 0, 0);
         for sent in sent.iter().filter(|sent| sent.record.status.is_some()) {
             confirmed += 1;
             let id = sent.record.message_id.as_deref().unwrap_or_default();
-            let problem = match copies.get(id).map(Vec::as_slice) {
-                Some([copy]) if copy.plain_body().is_ok_and(|body| body == messages::body(sent.number)) => continue,
-                Some([_]) => "has another body than was sent",
-                Some(_) => "is there more than once",
-                None => "is not there",
+            let allowed = 1 + sent.record.maybe_stored_attempts;
+            let copies = copies.get(id).map(Vec::as_slice).unwrap_or_default();
+            let problem = if copies.is_empty() {
+                "is not there"
+            } else if copies.len() > allowed {
+                "is there more often than its attempts told"
+            } else if !copies.iter().all(|copy| copy.plain_body().is_ok_and(|body| body == messages::body(sent.number)))
+            {
+                "has another body than was sent"
+            } else {
+                told += sent.record.maybe_stored_attempts as u64;
+                spare += copies.len() as u64 - 1;
+                continue;
             };
             return Self::Wrong(format!("message {} ({id}) {problem}", sent.number + 1));
         }
-        Self::Stored { confirmed, how: "each exactly once and with the body that was sent" }
+        let how = match spare {
+            0 => "each exactly once and with the body that was sent".to_owned(),
+            spare => {
+                let (spare, told) = (Count(spare), Count(told));
+                format!(
+                    "each with the body that was sent; {spare} of {told} more copies that attempts told of are there, too"
+                )
+            }
+        };
+        Self::Stored { confirmed, how }
     }
 
     pub(super) async fn of_offsets(name_servers: &str, topic: &str, sent: &[Sent]) -> Self {
@@ -86,7 +103,10 @@ impl Proof {
             }
         }
         look_up.close().await;
-        Ok(Self::Stored { confirmed, how: "each at a place of its own, and the queues reach beyond the last of them" })
+        Ok(Self::Stored {
+            confirmed,
+            how: "each at a place of its own, and the queues reach beyond the last of them".to_owned(),
+        })
     }
 }
 
@@ -119,6 +139,9 @@ const TRIES: u32 = 20;
 
 #[cfg(test)]
 mod tests {
+    use rmq_producer::Producer;
+    use rmq_testkit::{Fault, RequestCode};
+
     use super::*;
     use crate::send_record::SendRecord;
 
@@ -133,6 +156,31 @@ mod tests {
     fn a_place_that_was_given_twice_is_found() {
         assert_eq!(places(&[sent(0, 1), sent(1, 1), sent(0, 2)]).unwrap().len(), 2);
         assert_eq!(places(&[sent(0, 1), sent(0, 1)]).unwrap_err(), "a confirmed offset 1 of queue 0 twice");
+    }
+
+    #[tokio::test]
+    async fn a_second_copy_is_right_only_where_an_attempt_told_of_it() {
+        let cluster = TestCluster::builder().brokers(2).topic("t", 1).start().await.expect("free ports");
+        cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::store_then_cut().times(1));
+        let producer =
+            Producer::builder("pg").name_servers(cluster.name_servers()).start().await.expect("a name server");
+        // Each broker has a fault of its own: the third attempt gets through.
+        let result = producer.send(messages::message("t", 7)).await.expect("stored in the end");
+        let mut record = SendRecord::stored(&result, Duration::ZERO);
+        assert_eq!((record.attempts, record.maybe_stored_attempts), (3, 2));
+        let told = Proof::of_cluster(&cluster, "t", &[Sent { number: 7, record: record.clone() }]);
+        let how =
+            "each with the body that was sent; 2 of 2 more copies that attempts told of are there, too".to_owned();
+        assert_eq!(told, Proof::Stored { confirmed: 1, how });
+        record.maybe_stored_attempts = 1;
+        let untold = Proof::of_cluster(&cluster, "t", &[Sent { number: 7, record: record.clone() }]);
+        assert!(matches!(&untold, Proof::Wrong(why) if why.ends_with("is there more often than its attempts told")));
+        let swapped = Proof::of_cluster(
+            &cluster,
+            "t",
+            &[Sent { number: 8, record: SendRecord { maybe_stored_attempts: 2, ..record } }],
+        );
+        assert!(matches!(&swapped, Proof::Wrong(why) if why.ends_with("has another body than was sent")));
     }
 
     #[tokio::test]

@@ -4,10 +4,13 @@
 
 use std::fmt;
 
+#[cfg(feature = "tls")]
+use rmq_remoting::RemotingError;
 use rmq_remoting::ResponseCode;
 
-use super::SendErrorKind;
+use super::access;
 use super::peer_text::PeerText;
+use super::{AttemptError, SendErrorKind};
 use crate::attempts::Attempt;
 
 /// Writes what happened, with the broker if one was chosen.
@@ -42,7 +45,19 @@ pub(super) fn write_fact(
 }
 
 /// Says what to check or to do.
-pub(super) fn for_kind(kind: SendErrorKind, code: Option<i32>) -> &'static str {
+pub(super) fn for_kind(kind: SendErrorKind, code: Option<i32>, last: Option<&AttemptError>) -> &'static str {
+    match last {
+        Some(AttemptError::Refused { code, remark, .. }) if access::is_access_refused(*code, remark) => {
+            return access::advice(remark);
+        }
+        #[cfg(feature = "tls")]
+        Some(AttemptError::Remoting(RemotingError::Connect { source, .. }))
+            if rmq_remoting::TlsError::of(source).is_some() =>
+        {
+            return "the cause says what to change in the settings of TLS, here or at the servers";
+        }
+        _ => {}
+    }
     match kind {
         SendErrorKind::InvalidMessage => "correct the message",
         SendErrorKind::NoRoute => {

@@ -1,7 +1,10 @@
 //! AttemptError: why one try at one broker failed.
 //!
-//! An attempt is less than a send: a send may make several, and says of each what became of it.
+//! An attempt is less than a send: a send may make several, and says of each what became of it. The texts do not name the broker, which the
+//! attempt and the send's error do.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use rmq_remoting::{Certainty, Endpoint, HeaderError, HookError, InvalidEndpoint, RemotingError, ResponseCode};
@@ -10,37 +13,30 @@ use super::peer_text::PeerText;
 use super::{Outcome, SendErrorKind};
 use crate::attempts::AttemptPhase;
 
-/// Why one attempt to hand a message to a broker failed.
-#[derive(Debug, thiserror::Error)]
+/// Why one attempt to hand a message to a broker failed. Which broker that was, [`Attempt`](crate::Attempt) says.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptError {
     /// No route says where the broker's master is.
-    #[error("no known route has a master of broker {}", PeerText(.broker_name))]
     NoBroker {
         /// The broker chosen.
         broker_name: Arc<str>,
     },
     /// The route gives the broker an address that nobody can dial.
-    #[error("the route names no usable address of broker {}", PeerText(.broker_name))]
     BadAddress {
         /// The broker chosen.
         broker_name: Arc<str>,
         /// What is wrong with the address.
-        #[source]
         source: InvalidEndpoint,
     },
     /// A [`CheckForbiddenHook`](crate::CheckForbiddenHook) did not let it pass.
-    #[error("a hook forbade the attempt")]
     Forbidden {
         /// What the hook says.
-        #[source]
         source: HookError,
     },
     /// The request could not be made, or brought no answer.
-    #[error(transparent)]
-    Remoting(#[from] RemotingError),
+    Remoting(RemotingError),
     /// The broker answered that it does not store the message, or that something went wrong.
-    #[error("{addr} answered {code}: {}", PeerText(.remark))]
     Refused {
         /// The broker's address.
         addr: Endpoint,
@@ -52,16 +48,53 @@ pub enum AttemptError {
         outcome: Outcome,
     },
     /// The broker answered that the message is stored, but not where.
-    #[error("{addr} answered {code} with a header that cannot be read")]
     UnreadableAnswer {
         /// The broker's address.
         addr: Endpoint,
         /// Its code.
         code: ResponseCode,
         /// The field at fault.
-        #[source]
         source: HeaderError,
     },
+}
+
+impl fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBroker { broker_name } => {
+                write!(f, "no known route has a master of broker {}", PeerText(broker_name))
+            }
+            Self::BadAddress { broker_name, .. } => {
+                write!(f, "the route names no usable address of broker {}", PeerText(broker_name))
+            }
+            Self::Forbidden { .. } => f.write_str("a hook forbade the attempt"),
+            Self::Remoting(error) => match error.addr() {
+                Some(addr) => f.write_str(&error.to_string().replacen(addr, "it", 1)),
+                None => error.fmt(f),
+            },
+            Self::Refused { code, remark, .. } => write!(f, "it answered {code}: {}", PeerText(remark)),
+            Self::UnreadableAnswer { code, .. } => write!(f, "it answered {code} with a header that cannot be read"),
+        }
+    }
+}
+
+// By hand: the fact is told here without the address, and what comes below the transport's error is the cause.
+impl Error for AttemptError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoBroker { .. } | Self::Refused { .. } => None,
+            Self::BadAddress { source, .. } => Some(source),
+            Self::Forbidden { source } => Some(source),
+            Self::Remoting(error) => error.source(),
+            Self::UnreadableAnswer { source, .. } => Some(source),
+        }
+    }
+}
+
+impl From<RemotingError> for AttemptError {
+    fn from(error: RemotingError) -> Self {
+        Self::Remoting(error)
+    }
 }
 
 impl AttemptError {

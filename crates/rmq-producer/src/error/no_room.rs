@@ -7,7 +7,7 @@ use crate::in_flight_limits::InFlightLimits;
 /// The producer's limits left no room for another send: the [source](std::error::Error::source) of a [`SendError`](crate::SendError) of kind
 /// [`NoRoom`](crate::SendErrorKind::NoRoom) that names no broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the producer holds as many sends as it may ({} sends, {} bytes), and none ended within {waited:?}", .limits.sends(), .limits.bytes())]
+#[error("the producer holds as many sends as it may ({} sends, {} bytes), and none ended within {:?}", .limits.sends(), .limits.bytes(), Duration::from_millis(u64::try_from(.waited.as_millis()).unwrap_or(u64::MAX)))]
 #[non_exhaustive]
 pub struct NoRoom {
     /// The limits.

@@ -308,7 +308,7 @@ impl fmt::Display for SendError {
         if self.attempts().len() > 1 {
             write!(f, ", the last of {} attempts", self.attempts().len())?;
         }
-        write!(f, "; {}; {}", self.outcome(), advice::for_kind(self.kind(), self.code()))
+        write!(f, "; {}; {}", self.outcome(), advice::for_kind(self.kind(), self.code(), self.last()))
     }
 }
 

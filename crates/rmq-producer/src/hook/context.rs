@@ -36,7 +36,7 @@ pub enum MessageType {
 impl MessageType {
     pub(crate) fn of(message: &Message) -> Self {
         let properties = message.properties();
-        if properties.get(property_key::TRANSACTION_PREPARED) == Some("true") {
+        if properties.get(property_key::TRANSACTION_PREPARED).is_some_and(|text| text.eq_ignore_ascii_case("true")) {
             Self::Half
         } else if DELAYS.iter().any(|name| properties.contains(name)) {
             Self::Delay

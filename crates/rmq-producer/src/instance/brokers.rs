@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rmq_remoting::{Deadline, Endpoint, Random, RemotingClient, RemotingCommand, RemotingError};
 
-use super::lifecycle::Tasks;
 use super::routes::Routes;
+use super::tasks::Tasks;
 use crate::vip;
 
 /// What a task of the producer needs of the instance; it does not keep the instance alive.
@@ -44,7 +44,7 @@ impl Brokers {
         self.remoting.random()
     }
 
-    /// Starts a task that ends with the instance.
+    /// Starts a task that ends with the producer.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }

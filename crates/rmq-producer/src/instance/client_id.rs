@@ -3,11 +3,10 @@
 //! Without a name of its own an instance is called `pid#nanoseconds`, as in Java since 4.9, so that two clients of one process differ.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rmq_remoting::{Deadline, Endpoint, RemotingClient};
-
-use super::NameServerList;
+use rmq_remoting::{Deadline, Endpoint, WallClock};
 
 /// Writes the id. A v6 address stands in brackets.
 pub(super) fn compose(ip: IpAddr, instance_name: &str, unit_name: Option<&str>) -> String {
@@ -18,16 +17,24 @@ pub(super) fn compose(ip: IpAddr, instance_name: &str, unit_name: Option<&str>) 
     }
 }
 
+/// The name that a user chose to share an instance by, if any. Java's default name is none.
+pub(super) fn shared_name(instance_name: Option<&str>) -> Option<&str> {
+    instance_name.filter(|name| *name != JAVA_DEFAULT)
+}
+
 /// Makes a name that no other instance of this process, nor an earlier one with the same process id, is likely to have.
-pub(super) fn unique_instance_name(remoting: &RemotingClient) -> String {
-    let nanos = i128::from(remoting.clock().now_millis()) * 1_000_000 + i128::from(remoting.random().below(1_000_000));
+pub(super) fn unique_instance_name(clock: &dyn WallClock) -> String {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    // Two that are made at once differ, whatever the clock says.
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    let nanos = i128::from(clock.now_millis()) * 1_000_000 + i128::from(made % 1_000_000);
     format!("{}#{nanos}", std::process::id())
 }
 
 /// Finds the address under which this host reaches its name servers; the loopback address if it has no other.
-pub(super) async fn local_ip(name_servers: &NameServerList, resolve_hosts: bool) -> IpAddr {
+pub(super) async fn local_ip(name_servers: &[Endpoint], resolve_hosts: bool) -> IpAddr {
     let deadline = Deadline::after(RESOLVE_WITHIN);
-    for server in name_servers.endpoints() {
+    for server in name_servers {
         let target = match server.host().parse::<IpAddr>() {
             Ok(ip) => Some(SocketAddr::new(ip, server.port())),
             Err(_) if resolve_hosts => resolve(server, deadline).await,
@@ -54,6 +61,9 @@ fn ip_towards(target: SocketAddr) -> Option<IpAddr> {
     socket.connect(target).ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
 }
+
+/// What Java calls an instance that has no name of its own, until it starts.
+const JAVA_DEFAULT: &str = "DEFAULT";
 
 /// How long all look-ups of host names may take: an id is not worth more.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(1);
@@ -92,15 +102,27 @@ mod tests {
 
     #[test]
     fn two_instances_have_two_names() {
-        let remoting = RemotingClient::builder().build().unwrap();
-        let (one, two) = (unique_instance_name(&remoting), unique_instance_name(&remoting));
+        struct Stopped;
+        impl WallClock for Stopped {
+            fn now_millis(&self) -> i64 {
+                1_700_000_000_000
+            }
+        }
+        let (one, two) = (unique_instance_name(&Stopped), unique_instance_name(&Stopped));
         assert_ne!(one, two);
         assert!(one.starts_with(&format!("{}#", std::process::id())), "{one}");
     }
 
+    #[test]
+    fn java_s_default_name_is_no_name() {
+        assert_eq!(shared_name(Some("DEFAULT")), None);
+        assert_eq!(shared_name(Some("night-shift")), Some("night-shift"));
+        assert_eq!(shared_name(None), None);
+    }
+
     #[tokio::test]
     async fn a_host_without_a_way_out_is_the_loopback_address_and_nothing_panics() {
-        let name_servers = NameServerList::parse("127.0.0.1:9876;name.invalid:1").unwrap();
+        let name_servers = ["127.0.0.1:9876", "name.invalid:1"].map(|server| Endpoint::parse(server).unwrap());
         let ip = local_ip(&name_servers, false).await;
         assert!(!ip.is_unspecified());
     }

@@ -1,171 +1,196 @@
-//! How an instance starts and stops, and who owns its tasks.
+//! How an instance begins and ends.
 //!
-//! Start: name servers checked, address and id found, then tasks. Stop: tasks first, so that no heartbeat follows the leave-taking; then leave is
-//! taken, then the sockets close.
+//! It begins at once, without a look at the network: whoever joined it first asks its name servers then. It ends with its last producer: tasks
+//! first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close.
 
-use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmq_remoting::{Deadline, RemotingClient};
+use rmq_remoting::{ConfigError, Deadline, RemotingClientBuilder, RemotingError};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::heartbeat::Heartbeats;
+use super::groups::{Freed, Groups};
+use super::heartbeat::{HeartbeatOptions, Heartbeats, Unregistered};
 use super::name_server::{NameServers, NameServersError};
-use super::routes::{DefaultTopic, Routes};
+use super::registry::{Key, Registry};
+use super::requests::ServerRequests;
+use super::route_error::RouteError;
+use super::routes::{DefaultTopic, RouteSettings, Routes};
+use super::tasks::Tasks;
 use super::ticks::Ticks;
-use super::{ClientInstance, InstanceConfig, client_id};
+use super::{ClientInstance, InstanceConfig, NameServerList};
+use crate::discovery::DiscoveryError;
 
-/// Why an instance did not start.
+/// Why a producer did not get a place in an instance, or could not use it.
 pub(crate) enum StartFailure {
+    Discovery(DiscoveryError),
     NameServers(NameServersError),
     NoRuntime,
+    Transport(ConfigError),
+    /// An instance of this client id is there, under other terms.
+    OtherTerms {
+        client_id: Arc<str>,
+        option: &'static str,
+    },
+    /// An instance of this client id has a producer of the same group.
+    GroupTaken {
+        client_id: Arc<str>,
+    },
+    /// Another producer of this client id takes too long to end.
+    StillEnding {
+        client_id: Arc<str>,
+    },
+    /// A topic that was to be ready has no queue.
+    NoRoute {
+        topic: Arc<str>,
+        source: RouteError,
+    },
+    /// None of the brokers of a topic that was to be ready could be connected.
+    NoBroker {
+        topic: Arc<str>,
+        source: RemotingError,
+    },
 }
 
-/// What a shutdown left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ShutdownReport {
-    /// Sends that had begun and were not over when the grace was; each of them ends with an error of its own.
-    pub unfinished: usize,
-    /// Brokers that were told of the leave, and said that they heard it.
-    pub unregistered: usize,
-    /// Brokers that were connected and could not be told in time. They notice by themselves.
-    pub not_unregistered: usize,
-    /// How long it took.
-    pub took: Duration,
-}
-
-impl ShutdownReport {
-    /// Tells whether every send was over in time.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.unfinished == 0
-    }
+/// What an instance begins with.
+pub(super) struct Outset {
+    /// The name servers, if they are known.
+    pub(super) found: Option<NameServerList>,
+    pub(super) transport: RemotingClientBuilder,
 }
 
 impl ClientInstance {
-    /// Starts an instance, or leaves nothing behind.
-    ///
-    /// # Cancel safety
-    /// Dropped early, it leaves nothing behind.
-    pub(crate) async fn start(config: InstanceConfig, remoting: RemotingClient) -> Result<Self, StartFailure> {
-        let Ok(runtime) = Handle::try_current() else { return Err(StartFailure::NoRuntime) };
+    /// Begins an instance that nobody is in yet.
+    pub(super) fn open(
+        client_id: Arc<str>,
+        ip: IpAddr,
+        config: &InstanceConfig,
+        outset: Outset,
+        runtime: &Handle,
+        is_shared: bool,
+    ) -> Result<Arc<Self>, ConfigError> {
+        let groups = Arc::new(Groups::default());
+        let remoting = ServerRequests::serve(outset.transport, &groups, &config.request_counters).build()?;
         let name_servers = NameServers::new(config.name_servers.clone(), remoting.clone(), config.header_encoding);
-        if config.check_name_servers {
-            if let Err(error) = name_servers.check(&config.create_topic_key, Deadline::after(config.api_timeout)).await
-            {
-                remoting.shutdown(Duration::ZERO).await;
-                return Err(StartFailure::NameServers(error));
-            }
+        if let Some(found) = &outset.found {
+            name_servers.take(found);
         }
-        let ip = match config.client_ip {
-            Some(ip) => ip,
-            None => client_id::local_ip(&config.name_servers, config.resolve_hosts).await,
+        let name_servers = Arc::new(name_servers);
+        let tasks = Tasks::new(runtime.clone());
+        let default_topic =
+            DefaultTopic { key: Arc::clone(&config.create_topic_key), queue_nums: config.default_topic_queue_nums };
+        let settings = RouteSettings {
+            default_topic,
+            request_timeout: config.api_timeout,
+            missing_topic_memory: config.missing_topic_memory,
+            unused_topic_timeout: config.unused_topic_timeout,
         };
-        let instance_name = config.instance_name.unwrap_or_else(|| client_id::unique_instance_name(&remoting));
-        let client_id: Arc<str> = client_id::compose(ip, &instance_name, config.unit_name.as_deref()).into();
-
-        let tasks = Tasks::new(runtime);
-        let default_topic = DefaultTopic { key: config.create_topic_key, queue_nums: config.default_topic_queue_nums };
-        let routes = Arc::new(Routes::new(name_servers, default_topic, config.api_timeout, tasks.clone()));
+        let routes = Arc::new(Routes::new(Arc::clone(&name_servers), settings, remoting.clone(), tasks.clone()));
+        let options = HeartbeatOptions {
+            encoding: config.header_encoding,
+            request_timeout: config.api_timeout,
+            answer_within: config.api_timeout.min((config.heartbeat_interval / 20).max(LEAST_PATIENCE)),
+            v2: config.heartbeat_v2,
+        };
         let heartbeats = Arc::new(Heartbeats::new(
             Arc::clone(&client_id),
-            Arc::clone(&config.producer_group),
+            Arc::clone(&groups),
             remoting.clone(),
             Arc::clone(&routes),
-            config.header_encoding,
-            config.api_timeout,
+            options,
         ));
         let ticks = |period| Ticks::every(period, Arc::clone(remoting.random()));
+        if !name_servers.is_found_for_good() {
+            tasks.spawn(name_servers.keep_found(config.api_timeout));
+        }
         tasks.spawn(Arc::clone(&routes).keep_fresh(ticks(config.route_refresh_interval)));
         tasks.spawn(Arc::clone(&heartbeats).keep_beating(ticks(config.heartbeat_interval)));
-        info!(client_id = &*client_id, group = &*config.producer_group, "started");
-        let vip_channel = config.vip_channel;
-        Ok(Self { client_id, ip, remoting, routes, heartbeats, tasks, vip_channel })
+        info!(client_id = &*client_id, "started");
+        Ok(Arc::new(Self {
+            key: is_shared.then(|| Key { client_id: Arc::clone(&client_id), runtime: runtime.id() }),
+            terms: config.terms(),
+            request_counters: Arc::clone(&config.request_counters),
+            hook_panics: Arc::clone(&config.hook_panics),
+            client_id,
+            ip,
+            remoting,
+            routes,
+            groups,
+            heartbeats,
+            tasks,
+            ended: CancellationToken::new(),
+        }))
     }
 
-    /// Stops the tasks, takes leave of the brokers until `deadline`, closes the sockets. May be called again.
-    pub(crate) async fn stop(&self, deadline: Deadline) -> (usize, usize) {
-        self.tasks.end().await;
-        let left = self.heartbeats.unregister(deadline).await;
-        self.remoting.shutdown(Duration::ZERO).await;
-        // Each of them ends with an error of its own, now that it can go nowhere.
-        self.tasks.sends.close();
-        self.tasks.sends.wait().await;
-        info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
-        (left.told, left.not_told)
+    /// Tells whether its runtime still runs its tasks.
+    pub(super) fn is_alive(&self) -> bool {
+        // Both tasks run until the end is asked for; a runtime that ends drops them.
+        self.tasks.count() > 0 || self.tasks.is_cancelled()
+    }
+
+    /// Takes leave for one producer. The last one takes all with it: tasks first, sockets at the end.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the place is given back all the same. Called again, it goes on where there is something left to do.
+    pub(super) async fn leave(&self, group: &Arc<str>, seat: u64, deadline: Deadline) -> Unregistered {
+        let mut leaving = Leaving { instance: self, group, seat, is_told: false };
+        let begun = self.groups.begin_leave(group, seat);
+        if begun.is_deserted {
+            self.tasks.end().await;
+        } else if !begun.was_seated {
+            return Unregistered::default();
+        }
+        let left = self.heartbeats.unregister(group, deadline).await;
+        leaving.is_told = true;
+        drop(leaving);
+        if self.ended.is_cancelled() {
+            self.remoting.shutdown(Duration::ZERO).await;
+            info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
+        }
+        left
+    }
+
+    /// Gives a place back without waiting for anything.
+    pub(super) fn free(&self, group: &Arc<str>, seat: u64, is_told: bool) {
+        match self.groups.free(group, seat) {
+            Freed::OneOfMany if !is_told => self.heartbeats.owe_farewell(group),
+            Freed::OneOfMany | Freed::Nothing => {}
+            Freed::TheLast => {
+                self.tasks.cancel();
+                // Somebody who has left may still hold a handle.
+                self.remoting.close();
+                if let Some(key) = &self.key {
+                    Registry::of_process().forget(key, self);
+                }
+                self.ended.cancel();
+            }
+        }
+    }
+}
+
+/// The place of a producer that is about to go; dropped, it is free.
+struct Leaving<'a> {
+    instance: &'a ClientInstance,
+    group: &'a Arc<str>,
+    seat: u64,
+    /// Whether brokers were told, or are owed it.
+    is_told: bool,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.instance.free(self.group, self.seat, self.is_told);
     }
 }
 
 impl Drop for ClientInstance {
     fn drop(&mut self) {
-        self.tasks.cancel.cancel();
+        self.tasks.cancel();
     }
 }
 
-/// The tasks of an instance. Each ends at its next await once they are cancelled; sends end by themselves once the sockets are closed.
-#[derive(Clone)]
-pub(super) struct Tasks {
-    tracker: TaskTracker,
-    sends: TaskTracker,
-    cancel: CancellationToken,
-    runtime: Handle,
-}
-
-impl Tasks {
-    fn new(runtime: Handle) -> Self {
-        Self { tracker: TaskTracker::new(), sends: TaskTracker::new(), cancel: CancellationToken::new(), runtime }
-    }
-
-    pub(super) fn runtime(&self) -> &Handle {
-        &self.runtime
-    }
-
-    /// Starts a task that has to come to its own end, from any thread.
-    pub(super) fn spawn_send(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.sends.spawn_on(task, &self.runtime);
-    }
-
-    /// How many of those there are.
-    pub(super) fn sends(&self) -> usize {
-        self.sends.len()
-    }
-
-    pub(super) fn cancel(&self) {
-        self.cancel.cancel();
-    }
-
-    /// Sleeps, but not beyond the end of the tasks.
-    pub(super) async fn sleep(&self, pause: Duration) {
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        self.tracker.spawn(async move {
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => {}
-                () = task => {}
-            }
-        });
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.tracker.len() + self.sends.len()
-    }
-
-    async fn end(&self) {
-        self.cancel.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
-    }
-}
+/// However short the interval of heartbeats: a broker may take as long to answer one.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);

@@ -69,6 +69,7 @@ impl BrokerCounters {
             name,
             sent: 0,
             in_flight: 0,
+            queued_bytes: 0,
             stored: self.stored.get(),
             degraded: self.degraded.get(),
             written: self.written.get(),

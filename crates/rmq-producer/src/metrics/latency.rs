@@ -1,5 +1,6 @@
 //! Latencies in log-linear buckets: four to each power of two of microseconds, so that none is wrong by more than a quarter.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Count;
@@ -7,6 +8,7 @@ use super::Count;
 /// Counts durations from 1 µs to about two minutes; what is longer goes to the last bucket.
 pub(super) struct Latency {
     buckets: [Count; BUCKETS],
+    total_micros: AtomicU64,
 }
 
 /// How often which latency occurred.
@@ -14,6 +16,7 @@ pub(super) struct Latency {
 pub struct LatencyBuckets {
     /// Upper bound of the bucket, included, and its count; empty buckets are left out.
     buckets: Vec<(Duration, u64)>,
+    total: Duration,
 }
 
 const STEPS: u64 = 4;
@@ -22,18 +25,20 @@ const BUCKETS: usize = 104;
 impl Latency {
     pub(super) fn record(&self, elapsed: Duration) {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.total_micros.fetch_add(micros, Ordering::Relaxed);
         self.buckets[bucket(micros)].add_one();
     }
 
     pub(super) fn snapshot(&self) -> LatencyBuckets {
         let counts = self.buckets.iter().enumerate().map(|(at, count)| (upper_bound(at), count.get()));
-        LatencyBuckets { buckets: counts.filter(|(_, count)| *count > 0).collect() }
+        let buckets = counts.filter(|(_, count)| *count > 0).collect();
+        LatencyBuckets { buckets, total: Duration::from_micros(self.total_micros.load(Ordering::Relaxed)) }
     }
 }
 
 impl Default for Latency {
     fn default() -> Self {
-        Self { buckets: std::array::from_fn(|_| Count::default()) }
+        Self { buckets: std::array::from_fn(|_| Count::default()), total_micros: AtomicU64::default() }
     }
 }
 
@@ -69,6 +74,12 @@ impl LatencyBuckets {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Returns the sum of all latencies, each in whole microseconds.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.total
     }
 
     /// Returns a bound that `per_cent` of the latencies do not exceed; too large by a quarter at most. `None` where nothing was counted.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::latency::LatencyBuckets;
 use crate::error::SendErrorKind;
+use crate::instance::ServerRequestMetrics;
 
 /// The counters of a producer since its start; a plain copy. Made by [`Producer::metrics`](crate::Producer::metrics).
 ///
@@ -12,6 +13,10 @@ use crate::error::SendErrorKind;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
+    /// The producer's group, without namespace.
+    pub group: Arc<str>,
+    /// The id by which brokers know the client.
+    pub client_id: Arc<str>,
     /// Sends that were let in.
     pub accepted: u64,
     /// Sends that were not: no room, no valid message, or a producer that is shut down. Not among those accepted.
@@ -38,10 +43,14 @@ pub struct MetricsSnapshot {
     pub dropped: u64,
     /// Dropped by their callers when the message may have been written: it may be stored.
     pub abandoned: u64,
+    /// Bodies that were sent as they are because their compressor failed.
+    pub compression_failures: u64,
     /// Callbacks that panicked.
     pub callback_panics: u64,
     /// Calls of hooks that panicked.
     pub hook_panics: u64,
+    /// What brokers have asked.
+    pub server_requests: ServerRequestMetrics,
     /// The attempts, by broker, sorted by name.
     pub brokers: Vec<BrokerMetrics>,
 }
@@ -56,6 +65,8 @@ pub struct BrokerMetrics {
     pub sent: u64,
     /// Attempts that are not over.
     pub in_flight: u64,
+    /// Bytes of requests that wait to be written on connections to it, those of other producers with the same client id included.
+    pub queued_bytes: u64,
     /// Answered with SEND_OK.
     pub stored: u64,
     /// Answered with another status: stored all the same.

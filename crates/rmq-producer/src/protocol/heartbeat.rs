@@ -37,6 +37,20 @@ impl<'a> HeartbeatData<'a> {
         Self { client_id: client_id.into(), consumers: Vec::new(), fingerprint: 0, producers, without_sub: false }
     }
 
+    /// What brokers compare to see whether anything changed (heartbeat V2): Java's hash of the text without client id, whatever is said
+    /// of the subscriptions. Java: `computeHeartbeatFingerprint`.
+    pub(crate) fn compute_fingerprint(&self) -> i32 {
+        let plain = Self {
+            client_id: "".into(),
+            consumers: self.consumers.clone(),
+            fingerprint: 0,
+            producers: self.producers.clone(),
+            without_sub: false,
+        };
+        let text = serde_json::to_string(&plain).expect("texts and numbers always have a JSON form");
+        text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+    }
+
     /// Writes the body of the request.
     pub(crate) fn to_json(&self) -> Bytes {
         serde_json::to_vec(self).expect("texts and numbers always have a JSON form").into()

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rmq_fault::InFlight;
 use rmq_message::{Message, property_key};
 use rmq_remoting::HookError;
 use tokio::time::Instant;
@@ -25,6 +26,8 @@ pub(super) struct Account<'a> {
     /// Only where there are hooks that want to know of it.
     hooked: Option<Box<Hooked>>,
     under_way: Option<Arc<Lane>>,
+    /// Counted where queues are chosen by it.
+    load: Option<InFlight>,
     /// Whether its request was made, and will be written even if nobody waits for it any more.
     is_encoded: bool,
     /// Whether an attempt that is over may have left a copy.
@@ -46,7 +49,16 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn new(sender: &'a Sender, way: SendWay) -> Self {
-        Self { sender, way, hooked: None, under_way: None, is_encoded: false, possibly_stored: false, is_open: false }
+        Self {
+            sender,
+            way,
+            hooked: None,
+            under_way: None,
+            load: None,
+            is_encoded: false,
+            possibly_stored: false,
+            is_open: false,
+        }
     }
 
     /// The send has its room.
@@ -83,6 +95,7 @@ impl<'a> Account<'a> {
     /// An attempt begins.
     pub(super) fn begin(&mut self, lane: &Arc<Lane>) {
         lane.counters.begun();
+        self.load = self.sender.faults.under_way(lane.broker_name());
         self.under_way = Some(Arc::clone(lane));
         self.is_encoded = false;
     }
@@ -90,6 +103,11 @@ impl<'a> Account<'a> {
     /// Its request was encoded: from here on the message may be stored.
     pub(super) fn encoded(&mut self) {
         self.is_encoded = true;
+    }
+
+    /// Its request was not executed, and is sent once more.
+    pub(super) fn not_executed(&mut self) {
+        self.is_encoded = false;
     }
 
     /// It is over; `stored` where the broker said so.
@@ -102,6 +120,7 @@ impl<'a> Account<'a> {
             (None, None) => Ended::Written,
         };
         self.possibly_stored |= outcome.is_none_or(Outcome::possibly_stored);
+        self.load = None;
         if let Some(lane) = self.under_way.take() {
             lane.counters.ended(how, elapsed);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use rmq_remoting::{Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
+use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -26,11 +26,18 @@ use crate::send_way::SendWay;
 /// How an attempt ended: stored, or not.
 pub(crate) type Over = Result<(GoodAttempt, Stored), Box<Attempt>>;
 
+/// A first attempt that was sent, and answered by a server that is going away.
+pub(crate) struct Sent {
+    pub(super) answer: Answer,
+    pub(super) started: Instant,
+    pub(super) deadline: Deadline,
+}
+
 /// How a oneway attempt ended: written, or not.
 pub(crate) type OverOneway = Result<GoodAttempt, Box<Attempt>>;
 
 impl Sender {
-    /// Sends the message to the queue that the account has, and reads the broker's answer.
+    /// Sends the message to a queue, and reads the broker's answer.
     pub(super) async fn attempt(
         &self,
         account: &mut Account<'_>,
@@ -47,13 +54,31 @@ impl Sender {
         };
         let end = match self.check_forbidden(prepared, &target, &address, account.way) {
             Err(error) => Err(error),
-            Ok(()) => match self.call(account, prepared, &target, &address, deadline).await {
-                Ok(answer) => reply::read(answer, &address, &target.lane.places),
-                Err(error) => Err(error.into()),
-            },
+            Ok(()) => self.call(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from),
         };
+        let end = end.and_then(|answer| reply::read(answer, &address, &target.lane.places));
         let asked = if target.lane.address().is_none() { Some(address) } else { None };
         self.over(account, &target, asked, end, started.elapsed())
+    }
+
+    /// Goes on with an attempt whose answer says that the server is going away: another one may stand behind the address.
+    pub(super) async fn move_attempt(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        sent: Sent,
+    ) -> Over {
+        let Sent { answer, started, deadline } = sent;
+        let Some(address) = target.lane.address() else {
+            // Without an address there is no answer.
+            let error = AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) };
+            return self.over(account, target, None, Err(error), started.elapsed());
+        };
+        let answer = self.moved(account, prepared, target, address, deadline, answer).await;
+        let end = answer.map_err(AttemptError::from);
+        let end = end.and_then(|answer| reply::read(answer, address, &target.lane.places));
+        self.over(account, target, None, end, started.elapsed())
     }
 
     /// Sends the message to the queue that the account has, and waits only until it is written.
@@ -88,17 +113,45 @@ impl Sender {
         target: &Target,
         address: &Endpoint,
         deadline: Deadline,
-    ) -> Result<rmq_remoting::Answer, RemotingError> {
-        let remoting = self.instance.remoting();
+    ) -> Result<Answer, RemotingError> {
+        let answer = self.call_once(account, prepared, target, address, deadline).await?;
+        self.moved(account, prepared, target, address, deadline, answer).await
+    }
+
+    /// The answer, or that of another server behind the same address if this one is going away.
+    async fn moved(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+        answer: Answer,
+    ) -> Result<Answer, RemotingError> {
+        if !self.instance.remoting().may_move(address, &answer) {
+            return Ok(answer);
+        }
+        account.not_executed();
+        self.call_once(account, prepared, target, address, deadline).await
+    }
+
+    async fn call_once(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<Answer, RemotingError> {
         let answer = {
             let mut properties = Vec::new();
             self.write_properties(prepared, &mut properties);
-            let born = remoting.clock().now_millis();
+            let born = self.instance.remoting().clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
-            remoting.submit(address, request.frame(), deadline).await?
+            self.instance.submit(address, request.frame(), deadline).await?
         };
         account.encoded();
-        answer.await
+        self.instance.answer(address, answer).await
     }
 
     async fn call_oneway(
@@ -109,16 +162,15 @@ impl Sender {
         address: &Endpoint,
         deadline: Deadline,
     ) -> Result<(), RemotingError> {
-        let remoting = self.instance.remoting();
         let write = {
             let mut properties = Vec::new();
             self.write_properties(prepared, &mut properties);
-            let born = remoting.clock().now_millis();
+            let born = self.instance.remoting().clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
-            remoting.submit_oneway(address, request.frame(), deadline).await?
+            self.instance.submit_oneway(address, request.frame(), deadline).await?
         };
         account.encoded();
-        write.await
+        self.instance.written(address, write).await
     }
 
     /// Puts an attempt's request on the wire, at once or not at all.

@@ -64,7 +64,7 @@ impl Sender {
     }
 
     /// How many bodies were sent as they were because they could not be compressed.
-    pub(crate) fn compression_failures(&self) -> u64 {
+    pub(super) fn compression_failures(&self) -> u64 {
         self.compression_failures.0.load(Ordering::Relaxed)
     }
 }

@@ -11,11 +11,12 @@ use rmq_remoting::Deadline;
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::attempt::{Over, OverOneway};
+use super::attempt::{Over, OverOneway, Sent};
 use super::lane::Target;
 use super::prepare::{Prepared, Reconsumed};
 use super::reply::Stored;
 use super::retry::{self, Next};
+use super::stale_route::{self, Doubt};
 use super::topics::Topic;
 use super::tries::Tries;
 use super::{SendOptions, Sender, refused};
@@ -48,10 +49,18 @@ enum Stage {
     Settled,
 }
 
-/// The first attempt of a send that goes on: where it goes, and how it ended if it is over.
+/// The first attempt of a send that goes on: where it goes, and how far it came.
 pub(crate) struct First<O> {
     pub(super) target: Target,
-    pub(super) over: Option<O>,
+    pub(super) progress: Progress<O>,
+}
+
+/// How far a first attempt has come.
+pub(crate) enum Progress<O> {
+    ToBegin,
+    /// Answered, by a server that is going away.
+    Moving(Box<Sent>),
+    Over(O),
 }
 
 impl<'a> Delivery<'a> {
@@ -136,9 +145,16 @@ impl<'a> Delivery<'a> {
 
     async fn attempts(&mut self, first: Option<First<Over>>) -> Result<SendResult, SendError> {
         let sender = self.sender();
-        let First { target, over: mut first } = self.reach(first).await?;
-        let fixed = self.is_fixed.then(|| target.clone());
-        let mut next = Some(target);
+        let First { target, progress } = self.reach(first).await?;
+        let mut fixed = self.is_fixed.then(|| target.clone());
+        let (mut first, mut next) = (None, None);
+        match progress {
+            Progress::ToBegin => next = Some(target),
+            Progress::Moving(sent) => {
+                first = Some(sender.move_attempt(&mut self.account, &self.prepared, &target, *sent).await);
+            }
+            Progress::Over(over) => first = Some(over),
+        }
         let mut tries = Tries::new(self.policy().tries());
         let mut degraded = None;
         loop {
@@ -150,40 +166,61 @@ impl<'a> Delivery<'a> {
                     sender.attempt(&mut self.account, &self.prepared, self.topic.as_deref(), target, until).await
                 }
             };
-            let (again, failed) = match over {
+            let (again, failed, doubt) = match over {
                 Ok((attempt, stored)) if self.suffices(&stored) => {
                     sender.budget.refill();
                     let tried = tries.with(attempt.to_attempt());
                     return Ok(self.result(attempt, stored, Some(tried), self.elapsed()));
                 }
                 Ok((attempt, stored)) => {
-                    let again = tries.spend(attempt.to_attempt());
+                    let again = tries.spend(attempt.to_attempt()) && sender.budget.take();
                     degraded = Some((attempt, stored));
-                    (again, None)
+                    (again, None, Doubt::None)
                 }
                 Err(attempt) => {
                     let failed = attempt.error().map(|error| (Arc::clone(attempt.broker_name()), error.kind()));
-                    (self.again(&mut tries, *attempt).await, failed)
+                    let doubt = stale_route::doubt(attempt.error());
+                    (self.again(&mut tries, *attempt).await, failed, doubt)
                 }
             };
+            let again = again && !self.deadline.is_expired();
+            if let Some(topic) = &self.topic {
+                match doubt {
+                    Doubt::None => {}
+                    // The next try is worth a fresher route, but not all of the time.
+                    Doubt::Proof if again => {
+                        let until = Deadline::after(self.deadline.remaining() / 3);
+                        sender.instance.renew_stale(&topic.route, until).await;
+                    }
+                    Doubt::Hint | Doubt::Proof => sender.instance.suspect_route(&topic.route),
+                }
+            }
             if !again || self.deadline.is_expired() {
+                break;
+            }
+            // A route that was refreshed meanwhile is the better one to choose from.
+            if let Ok(fresh) = sender.topic(self.prepared.message().topic_shared(), self.deadline).await {
+                fixed = fixed.map(|target| sender.same_again(&target, &fresh));
+                self.topic = Some(fresh);
+            }
+            // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
+            if self.deadline.is_expired() {
                 break;
             }
             if let Some((broker, reason)) = failed {
                 self.account.retried(&broker, reason);
             }
-            // A route that was refreshed meanwhile is the better one to choose from.
-            if let Ok(fresh) = sender.topic(self.prepared.message().topic_shared(), self.deadline).await {
-                self.topic = Some(fresh);
-            }
-            next = self.topic.as_ref().and_then(|topic| match &fixed {
-                Some(target) => Some(sender.same_again(target, topic)),
-                None => topic.next(&sender.faults, tries.last_broker()),
-            });
+            next = match &fixed {
+                Some(target) => Some(target.clone()),
+                None => self.turn(tries.last_broker()),
+            };
         }
         let attempts = tries.into_attempts();
         match degraded {
-            Some((attempt, stored)) => Ok(self.result(attempt, stored, Some(attempts), self.elapsed())),
+            Some((attempt, stored)) => {
+                sender.budget.refill();
+                Ok(self.result(attempt, stored, Some(attempts), self.elapsed()))
+            }
             None => Err(self.failed(Failure::Attempt, attempts)),
         }
     }
@@ -192,8 +229,8 @@ impl<'a> Delivery<'a> {
     pub(super) async fn go_on_oneway(mut self, first: Option<First<OverOneway>>) -> Result<(), SendError> {
         let sender = self.sender();
         let over = match self.reach(first).await {
-            Ok(First { over: Some(over), .. }) => Ok(over),
-            Ok(First { target, over: None }) => {
+            Ok(First { progress: Progress::Over(over), .. }) => Ok(over),
+            Ok(First { target, .. }) => {
                 let (topic, deadline) = (self.topic.as_deref(), self.deadline);
                 Ok(sender.attempt_oneway(&mut self.account, &self.prepared, topic, target, deadline).await)
             }
@@ -207,7 +244,14 @@ impl<'a> Delivery<'a> {
 
     /// Ends after its one attempt.
     pub(super) fn end_oneway_with(&mut self, over: OverOneway) -> Result<(), SendError> {
-        let result = over.map_err(|attempt| self.failed(Failure::Attempt, Attempts::One(*attempt)));
+        let result = over.map_err(|attempt| {
+            if stale_route::doubt(attempt.error()) > Doubt::None {
+                if let Some(topic) = &self.topic {
+                    self.sender().instance.suspect_route(&topic.route);
+                }
+            }
+            self.failed(Failure::Attempt, Attempts::One(*attempt))
+        });
         self.account.close_oneway(&result);
         result.map(drop)
     }
@@ -235,7 +279,7 @@ impl<'a> Delivery<'a> {
                 return Err(self.failed(Failure::Route(error), Attempts::None));
             }
         };
-        Ok(First { target: self.settle(topic)?, over: None })
+        Ok(First { target: self.settle(topic)?, progress: Progress::ToBegin })
     }
 
     async fn prepare(&mut self) -> Result<(), SendError> {
@@ -270,10 +314,17 @@ impl<'a> Delivery<'a> {
             Err(error) => return Err(self.failed(Failure::Select(error), Attempts::None)),
         };
         self.is_fixed = fixed.is_some();
-        let target = fixed.or_else(|| topic.next(&sender.faults, None));
         self.topic = Some(topic);
+        let target = fixed.or_else(|| self.turn(None));
         self.stage = Stage::Settled;
         target.ok_or_else(|| self.without_queue(Attempts::None))
+    }
+
+    /// The queue whose turn it is, away from `last_broker`.
+    #[inline]
+    fn turn(&self, last_broker: Option<&str>) -> Option<Target> {
+        let sender = self.sender();
+        self.topic.as_ref()?.next(&sender.faults, sender.instance.random(), last_broker)
     }
 
     /// Whether the send ends with a message that is stored like this.
@@ -284,7 +335,11 @@ impl<'a> Delivery<'a> {
     /// Decides whether another try follows a failed attempt, and waits where it has to come later.
     async fn again(&self, tries: &mut Tries, attempt: Attempt) -> bool {
         let (sender, deadline) = (self.sender(), self.deadline);
-        let next = attempt.error().map_or(Next::Stop, |error| retry::after(error, self.policy()));
+        let mut next = attempt.error().map_or(Next::Stop, |error| retry::after(error, self.policy()));
+        let is_static = self.topic.as_ref().is_some_and(|topic| topic.route.publish.is_static());
+        if self.is_fixed && !is_static && attempt.error().is_some_and(stale_route::is_wrong_queue) {
+            next = Next::Stop; // the caller chose a queue that is not there
+        }
         let not_sent = attempt.outcome() == Some(Outcome::NotSent);
         let route = self.topic.as_ref().filter(|_| !self.is_fixed).map(|topic| &topic.route.data);
         let brokers = route.map_or(1, |route| route.queue_datas.len());
@@ -312,7 +367,7 @@ impl<'a> Delivery<'a> {
                 } else {
                     let longest = retry::busy_pause(tries.busy()).min(deadline.remaining() / 2);
                     let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-                    Duration::from_nanos(sender.instance.remoting().random().below(nanos))
+                    Duration::from_nanos(sender.instance.random().below(nanos))
                 }
             }
         };

@@ -3,14 +3,12 @@
 //! Whoever waits for the result is owed it: [`Owed`] pays exactly once, when it is dropped, even if that is because its runtime ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rmq_message::Message;
 use rmq_remoting::Deadline;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::enter::Entered;
 use super::{Answered, SendOptions, Sender, Sending};
@@ -104,7 +102,7 @@ impl Sender {
         });
     }
 
-    /// Sends, but closes the sockets when the last handle of the producer is gone, so that the send ends with what is known of it.
+    /// Sends, but cuts the send off when the last handle of the producer is gone, so that the send ends with what is known of it.
     async fn deliver_or_cut(
         &self,
         message: Message,
@@ -117,23 +115,8 @@ impl Sender {
             result = &mut sending => return result,
             () = self.deserted.cancelled() => {}
         }
-        self.instance.remoting().shutdown(Duration::ZERO).await;
+        self.instance.cut_off().await;
         sending.await
-    }
-
-    /// The last handle is gone: nobody is left to drain or to ask.
-    pub(crate) fn desert(&self) {
-        self.gate.close();
-        let pending = self.instance.spawned_sends();
-        if pending > 0 {
-            warn!(
-                group = &*self.producer_group,
-                pending,
-                "the last handle of the producer is gone: enqueued sends are cut off; shutdown would wait for them"
-            );
-        }
-        self.deserted.cancel();
-        self.instance.cancel();
     }
 }
 

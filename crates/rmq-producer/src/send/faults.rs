@@ -5,15 +5,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmq_fault::{Candidates, Choice, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn};
-use rmq_remoting::RemotingError;
+use rmq_fault::{
+    BrokerLoads, Candidates, Choice, InFlight, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn,
+    select_of_two,
+};
+use rmq_remoting::{RemotingError, ResponseCode};
 use rmq_route::TopicRoute;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::config::ProducerConfig;
 use crate::error::AttemptError;
-use crate::latency_fault::LatencyFault;
+use crate::queue_choice::QueueChoice;
 
 /// Brokers to avoid, for all sends of one producer.
 pub(crate) struct Faults {
@@ -21,6 +25,8 @@ pub(crate) struct Faults {
     /// Told when there is a new suspect.
     suspected: Arc<Notify>,
     latency: Option<(Strategy, LatencyFaultTolerance)>,
+    /// Only where queues are chosen by it.
+    loads: Option<BrokerLoads>,
 }
 
 /// What the end of an attempt means for its broker.
@@ -32,16 +38,23 @@ enum Verdict {
     Answered,
     /// It was lost on the way, which happens to brokers that restart: a penalty, no suspicion.
     Lost,
-    /// It went silent, or could not be connected.
+    /// It went silent, could not be connected, or is going away.
     Silent,
     /// The attempt's end was not the broker's doing.
     Innocent,
 }
 
 impl Faults {
-    pub(super) fn new(latency: Option<&LatencyFault>) -> Self {
-        let latency = latency.map(|fault| (fault.strategy, LatencyFaultTolerance::new(fault.penalties.clone())));
-        Self { suspects: Arc::default(), suspected: Arc::default(), latency }
+    pub(super) fn new(config: &ProducerConfig) -> Self {
+        let latency = config
+            .latency_fault
+            .as_ref()
+            .map(|fault| (fault.strategy, LatencyFaultTolerance::new(fault.penalties.clone())));
+        let loads = match config.queue_choice {
+            QueueChoice::RoundRobin => None,
+            QueueChoice::TwoRandom => Some(BrokerLoads::default()),
+        };
+        Self { suspects: Arc::default(), suspected: Arc::default(), latency, loads }
     }
 
     pub(crate) fn suspects(&self) -> &Arc<Suspects> {
@@ -59,7 +72,22 @@ impl Faults {
         &self.suspected
     }
 
-    pub(super) fn select(&self, candidates: &Candidates<'_>, next: &mut dyn FnMut() -> u32) -> Option<Choice> {
+    /// An attempt at this broker begins, and is over when the value is dropped.
+    pub(super) fn under_way(&self, broker: &Arc<str>) -> Option<InFlight> {
+        self.loads.as_ref().map(|loads| loads.begin(broker))
+    }
+
+    /// Chooses with `next`, the cursor over the queues, or with `below`, a random number below its argument.
+    pub(super) fn select(
+        &self,
+        candidates: &Candidates<'_>,
+        next: &mut dyn FnMut() -> u32,
+        below: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<Choice> {
+        if let Some(loads) = &self.loads {
+            let penalties = self.latency.as_ref().map(|(_, tolerance)| (tolerance, Instant::now().into_std()));
+            return select_of_two(candidates, &self.suspects, penalties, loads, below);
+        }
         match &self.latency {
             None => select_in_turn(candidates, &self.suspects, next),
             Some((strategy, tolerance)) => {
@@ -90,12 +118,17 @@ impl Faults {
                 if self.suspects.add(broker, Instant::now().into_std()) {
                     warn!(
                         broker = &**broker,
-                        "broker is silent or cannot be reached: set aside until a probe is answered"
+                        "broker is silent, going away or cannot be reached: set aside until a probe is answered"
                     );
                     self.suspected.notify_one();
                 }
             }
             Verdict::Lost => {}
+        }
+        match (&self.loads, verdict) {
+            (None, _) => {}
+            (Some(loads), Verdict::Good) => loads.succeeded(broker, elapsed),
+            (Some(loads), _) => loads.failed(broker, elapsed),
         }
         if let Some((_, tolerance)) = &self.latency {
             let outcome =
@@ -108,6 +141,8 @@ impl Faults {
 fn verdict(error: Option<&AttemptError>) -> Verdict {
     match error {
         None => Verdict::Good,
+        // It is about to end: as good as gone, until a probe is answered.
+        Some(AttemptError::Refused { code: ResponseCode::GO_AWAY, .. }) => Verdict::Silent,
         Some(AttemptError::Refused { .. } | AttemptError::UnreadableAnswer { .. }) => Verdict::Answered,
         Some(AttemptError::NoBroker { .. } | AttemptError::BadAddress { .. } | AttemptError::Forbidden { .. }) => {
             Verdict::Innocent
@@ -124,3 +159,6 @@ fn verdict(error: Option<&AttemptError>) -> Verdict {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

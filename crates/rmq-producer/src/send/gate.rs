@@ -1,28 +1,35 @@
 //! Gate: which sends have begun and are not over, what room they take, and whether new ones may begin.
 //!
-//! Room by number and room by bytes are one word, and so is closing: no send slips in after the gate has closed, and both come back together,
-//! wherever their holder is dropped.
+//! No send slips in after the gate has closed. Room by number and room by bytes are held by one value, so that they come back together,
+//! wherever it is dropped.
+
+mod census;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmq_message::Message;
-use rmq_remoting::Room;
+use rmq_remoting::{Permit, Room};
+use tokio::sync::{Mutex, Notify};
 
 use crate::in_flight_limits::InFlightLimits;
+use census::{Census, Epoch};
 
 pub(super) struct Gate {
-    room: Room,
+    census: Census,
     limits: InFlightLimits,
-    /// Set before the room is closed.
-    closed: AtomicBool,
+    room: Room,
+    /// Told when the last one leaves a closed gate, or an epoch that nobody enters any more.
+    emptied: Notify,
+    /// Held by whoever waits for the end of an epoch: there are two only.
+    flushing: Mutex<()>,
 }
 
 /// A send that has begun; dropping it ends it and gives its room back.
 pub(crate) struct Inside {
     gate: Arc<Gate>,
     bytes: usize,
+    epoch: Epoch,
 }
 
 /// Why a send was not let in.
@@ -34,8 +41,13 @@ pub(super) enum Turned {
 
 impl Gate {
     pub(super) fn new(limits: InFlightLimits) -> Arc<Self> {
-        let room = Room::new(limits.sends(), limits.bytes());
-        Arc::new(Self { room, limits, closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            census: Census::default(),
+            room: Room::new(limits.sends(), limits.bytes()),
+            limits,
+            emptied: Notify::new(),
+            flushing: Mutex::new(()),
+        })
     }
 
     /// What a message takes of the bytes.
@@ -46,10 +58,10 @@ impl Gate {
 
     /// Lets one more in at once, or not at all.
     pub(super) fn try_enter(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
-        if self.room.try_take(weight) {
-            Ok(Inside { gate: Arc::clone(self), bytes: weight })
-        } else {
-            Err(if self.is_closed() { Turned::Closed } else { Turned::Full })
+        match self.room.try_acquire(weight) {
+            Some(permit) => self.let_in(permit, weight),
+            None if self.is_closed() => Err(Turned::Closed),
+            None => Err(Turned::Full),
         }
     }
 
@@ -59,23 +71,30 @@ impl Gate {
     pub(super) fn enter(self: &Arc<Self>, weight: usize) -> impl Future<Output = Result<Inside, Turned>> + Send {
         let gate = Arc::clone(self);
         async move {
-            gate.room.acquire(weight).await.ok_or(Turned::Closed)?.keep();
-            Ok(Inside { gate, bytes: weight })
+            let permit = gate.room.acquire(weight).await.ok_or(Turned::Closed)?;
+            gate.let_in(permit, weight)
         }
+    }
+
+    /// Counts one more whose room is taken, unless closed.
+    fn let_in(self: &Arc<Self>, permit: Permit<'_>, weight: usize) -> Result<Inside, Turned> {
+        let epoch = self.census.enter().ok_or(Turned::Closed)?;
+        permit.keep();
+        Ok(Inside { gate: Arc::clone(self), bytes: weight, epoch })
     }
 
     /// Lets nobody in any more; who waits for room is turned away.
     pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.census.close();
         self.room.close();
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.census.is_closed()
     }
 
     pub(super) fn count(&self) -> usize {
-        self.room.count()
+        self.census.count()
     }
 
     /// The bytes of those inside.
@@ -89,13 +108,41 @@ impl Gate {
 
     /// Waits until nobody is inside. To be called on a closed gate.
     pub(super) async fn empty(&self) {
-        self.room.drained().await;
+        self.until(|| self.count() == 0).await;
+    }
+
+    /// Waits until all that are inside now have left; who comes later does not matter.
+    pub(super) async fn flush(&self) {
+        let _turn = self.flushing.lock().await;
+        // Left over if a wait was given up.
+        let earlier = self.census.current().other();
+        self.until(|| self.census.is_over(earlier)).await;
+        let over = self.census.turn();
+        self.until(|| self.census.is_over(over)).await;
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool + Send) {
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if holds() {
+                return;
+            }
+            emptied.await;
+        }
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.gate.room.give_back(self.bytes);
+        let gate = &self.gate;
+        // Counted out first, so that never more are inside than there is room for.
+        let is_awaited = gate.census.leave(self.epoch);
+        gate.room.give_back(self.bytes);
+        if is_awaited {
+            gate.emptied.notify_waiters();
+        }
     }
 }
 

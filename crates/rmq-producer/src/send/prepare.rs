@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rmq_message::{Message, MessageError, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, UniqueId, property_key};
+use rmq_message::{
+    Message, MessageError, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, TransactionType, UniqueId, property_key,
+};
 
 use super::Sender;
 use super::compress::Compressed;
@@ -38,10 +40,12 @@ impl Sender {
         if prepared.message.unique_id().is_none() {
             prepared.made_id = Some(self.ids.next(now_millis));
         }
+        let mut sys_flag = SysFlag::default();
         if let Some((packed, kind)) = compressed {
             prepared.packed = Some(Box::new(packed));
-            prepared.sys_flag = SysFlag::default().with_compression(kind).0;
+            sys_flag = sys_flag.with_compression(kind);
         }
+        prepared.sys_flag = sys_flag.with_transaction(transaction(&prepared.message)).0;
     }
 
     /// Appends the text of all properties that the broker gets, those included that are added here.
@@ -66,6 +70,16 @@ impl Sender {
         if let Some(namespace) = namespace {
             write_property(text, property_key::INSTANCE_ID, namespace.as_bytes());
         }
+    }
+}
+
+/// What the flag says of a message that is the first half of a transaction, as its property has it (Java: `Boolean.parseBoolean`).
+fn transaction(message: &Message) -> TransactionType {
+    let half = message.properties().get(property_key::TRANSACTION_PREPARED);
+    if half.is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+        TransactionType::Prepared
+    } else {
+        TransactionType::None
     }
 }
 

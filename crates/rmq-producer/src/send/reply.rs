@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rmq_remoting::{Answer, Endpoint, RemotingCommand, ResponseCode};
 
-use crate::error::{AttemptError, Outcome};
+use crate::error::{ACL_REMARK, AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
 
@@ -102,11 +102,11 @@ pub(super) fn classify(code: ResponseCode, remark: &str) -> Outcome {
     }
 }
 
-/// Tells whether the broker refused who is asking: no other try, here or elsewhere, will end better.
-pub(super) fn is_authentication_refused(code: ResponseCode, remark: &str) -> bool {
+/// Tells whether the broker says that it does not have the queue: one of another number might be taken, or by another broker.
+pub(super) fn is_wrong_queue(code: ResponseCode, remark: &str) -> bool {
     match code {
-        ResponseCode::SYSTEM_ERROR => remark.starts_with(ACL_REMARK),
-        ResponseCode::NO_PERMISSION => AUTHENTICATION_REMARKS.iter().any(|part| remark.contains(part)),
+        ResponseCode::SYSTEM_ERROR | ResponseCode::INVALID_PARAMETER => remark.starts_with(WRONG_QUEUE_REMARK),
+        ResponseCode::NOT_LEADER_FOR_QUEUE => true, // of a static topic
         _ => false,
     }
 }
@@ -133,18 +133,14 @@ const BUSY_REMARKS: &[&str] = &[
     "broker unable to service, until ",    // its start time is not reached (SendMessageProcessor#preSend)
 ];
 
-/// 4.9 (`PlainPermissionManager`), under SYSTEM_ERROR.
-const ACL_REMARK: &str = "org.apache.rocketmq.acl.common.AclException";
-
-/// 5.3 and later, under NO_PERMISSION (module `auth`).
-const AUTHENTICATION_REMARKS: &[&str] =
-    &["check signature failed", "username cannot be null", " is not found", "has no permission to access"];
+/// 4.9, under INVALID_PARAMETER since 5.3.2 (AbstractSendMessageProcessor#msgCheck).
+const WRONG_QUEUE_REMARK: &str = "request queueId[";
 
 /// Remarks of a broker that refused before it stored.
 const REFUSAL_REMARKS: &[&str] = &[
     ACL_REMARK,
-    "request queueId[",    // 4.9, 29 since 5.3.2 (AbstractSendMessageProcessor#msgCheck)
-    "The specified topic", // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
+    WRONG_QUEUE_REMARK,
+    "The specified topic",                   // 4.9, 29 since 5.3.2 (TopicValidator#validateTopic)
     "accurate timer message is not enabled", // 5.x
 ];
 

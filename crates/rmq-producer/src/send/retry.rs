@@ -8,8 +8,8 @@ use std::time::Duration;
 use rmq_remoting::{Certainty, Deadline, RemotingError};
 use tokio::time::Instant;
 
-use super::reply::is_authentication_refused;
-use crate::error::{AttemptError, Outcome};
+use super::reply::is_wrong_queue;
+use crate::error::{AttemptError, Outcome, is_access_refused};
 use crate::retry_policy::RetryPolicy;
 
 /// What comes after a failed attempt.
@@ -38,9 +38,9 @@ pub(super) fn after(error: &AttemptError, policy: &RetryPolicy) -> Next {
             Certainty::MaybeExecuted => unless_strict(policy),
             Certainty::Refused => Next::Stop,
         },
-        AttemptError::Refused { code, remark, .. }
-            if !policy.is_after(*code) || is_authentication_refused(*code, remark) =>
-        {
+        // Whatever the policy's codes: the next try goes elsewhere, or by a newer route.
+        AttemptError::Refused { code, remark, .. } if is_wrong_queue(*code, remark) => Next::Again,
+        AttemptError::Refused { code, remark, .. } if !policy.is_after(*code) || is_access_refused(*code, remark) => {
             Next::Stop
         }
         AttemptError::Refused { outcome, .. } => match outcome {

@@ -14,11 +14,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rmq_message::Message;
-use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, RemotingError};
+use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, RemotingError, ResponseCode};
 use tokio::time::Instant;
 
-use super::attempt::{Over, OverOneway};
-use super::delivery::{Delivery, First};
+use super::attempt::{Over, OverOneway, Sent};
+use super::delivery::{Delivery, First, Progress};
 use super::gate::Inside;
 use super::lane::Target;
 use super::{SendOptions, Sender, reply};
@@ -86,7 +86,7 @@ pub(crate) trait Wait: Sized + 'static {
         target: &Target,
         answer: Result<Self::Answer, RemotingError>,
         started: Instant,
-    ) -> Result<Result<Self::Sent, SendError>, Self::Over>;
+    ) -> Result<Result<Self::Sent, SendError>, Progress<Self::Over>>;
 
     /// Goes on, from wherever the first steps came to.
     fn go_on<'a>(
@@ -182,14 +182,14 @@ impl<'a, W: Wait> Sending<'a, W> {
             delivery.account.begin(&target.lane);
         }
         match submitted {
-            None => self.go_on(Some(First { target, over: None })),
+            None => self.go_on(Some(First { target, progress: Progress::ToBegin })),
             Some(Ok(pending)) => {
                 delivery.account.encoded();
                 self.state = State::Waiting(Waiting { pending, target, started });
             }
             Some(Err(error)) => match W::end(delivery, &target, Err(error), started) {
                 Ok(result) => drop(result?),
-                Err(over) => self.go_on(Some(First { target, over: Some(over) })),
+                Err(progress) => self.go_on(Some(First { target, progress })),
             },
         }
         Ok(())
@@ -236,9 +236,9 @@ impl<W: Wait> Future for Sending<'_, W> {
                             this.close();
                             return Poll::Ready(result);
                         }
-                        Err(over) => {
+                        Err(progress) => {
                             let target = waiting.target.clone();
-                            this.go_on(Some(First { target, over: Some(over) }));
+                            this.go_on(Some(First { target, progress }));
                         }
                     }
                 }
@@ -289,7 +289,14 @@ impl Wait for Answered {
         target: &Target,
         answer: Result<Answer, RemotingError>,
         started: Instant,
-    ) -> Result<Result<SendResult, SendError>, Over> {
+    ) -> Result<Result<SendResult, SendError>, Progress<Over>> {
+        let answer = match answer {
+            Ok(answer) if answer.response_code() == ResponseCode::GO_AWAY => {
+                let deadline = delivery.first_deadline(started);
+                return Err(Progress::Moving(Box::new(Sent { answer, started, deadline })));
+            }
+            answer => answer,
+        };
         let elapsed = started.elapsed();
         let end = match (answer, target.lane.address()) {
             (Ok(answer), Some(address)) => reply::read(answer, address, &target.lane.places),
@@ -298,7 +305,7 @@ impl Wait for Answered {
             (Err(error), _) => Err(error.into()),
         };
         let over = delivery.sender().over(&mut delivery.account, target, None, end, elapsed);
-        delivery.end_with(over, started).map(Ok)
+        delivery.end_with(over, started).map(Ok).map_err(Progress::Over)
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
@@ -328,7 +335,7 @@ impl Wait for Written {
         target: &Target,
         answer: Result<(), RemotingError>,
         started: Instant,
-    ) -> Result<Result<(), SendError>, OverOneway> {
+    ) -> Result<Result<(), SendError>, Progress<OverOneway>> {
         let elapsed = started.elapsed();
         let end = answer.map_err(AttemptError::from);
         let over = delivery.sender().over_oneway(&mut delivery.account, target, None, end, elapsed);

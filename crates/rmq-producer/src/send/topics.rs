@@ -49,7 +49,10 @@ impl Sender {
         let version = self.instance.routes_version();
         let known = self.topics.by_name.read().get(name).cloned();
         match known {
-            Some(topic) if topic.version.load(Ordering::Relaxed) == version => Some(topic),
+            Some(topic) if topic.version.load(Ordering::Relaxed) == version => {
+                topic.route.mark_used();
+                Some(topic)
+            }
             known => self.renewed(name, known.as_ref(), version),
         }
     }
@@ -67,7 +70,13 @@ impl Sender {
 
     #[cold]
     fn renewed(&self, name: &Arc<str>, known: Option<&Arc<Topic>>, version: u64) -> Option<Arc<Topic>> {
-        let route = self.instance.known_route(&self.namespace.wrap(name))?;
+        let Some(route) = self.instance.known_route(&self.namespace.wrap(name)) else {
+            if known.is_some() {
+                // Forgotten, or without queues to write to.
+                self.topics.by_name.write().remove(name);
+            }
+            return None;
+        };
         if let Some(known) = known.filter(|known| self.is_current(known, &route)) {
             known.version.store(version, Ordering::Relaxed);
             return Some(Arc::clone(known));
@@ -106,14 +115,11 @@ impl Sender {
         }
     }
 
-    /// The way to the same queue once more, by what is known now.
+    /// The way to the same queue at the broker that holds it by what is known now.
     pub(super) fn same_again(&self, target: &Target, topic: &Topic) -> Target {
-        let broker_name = target.lane.broker_name();
-        let lane = match topic.lane_to(broker_name) {
-            Some(lane) => Arc::clone(lane),
-            None => self.make_lane(&topic.route.topic, &topic.shown, broker_name, None),
-        };
-        Target { lane, ..target.clone() }
+        let name = target.logical.as_ref().unwrap_or_else(|| target.lane.broker_name());
+        let queue = MessageQueue::new(Arc::clone(&topic.route.topic), Arc::clone(name), target.queue_id);
+        self.target(topic, &queue)
     }
 
     /// The way to a queue, whether the route has it or not.
@@ -165,7 +171,7 @@ impl Topic {
 
     /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
     #[inline]
-    pub(super) fn next(&self, faults: &Faults, last_broker: Option<&str>) -> Option<Target> {
+    pub(super) fn next(&self, faults: &Faults, random: &Random, last_broker: Option<&str>) -> Option<Target> {
         let queues = self.route.publish.queues();
         let broker = |at: usize| self.lane(at).map_or("", |lane| &**lane.broker_name());
         let write_queues = |name: &str| {
@@ -174,8 +180,9 @@ impl Topic {
         };
         let candidates = Candidates { len: queues.len(), broker: &broker, write_queues: &write_queues, last_broker };
         let mut next = || u32::try_from(self.cursor.advance() & POSITIVE).unwrap_or(0);
+        let mut below = |bound| u32::try_from(random.below(u64::from(bound))).unwrap_or(0);
         // Queues without a broker are passed over.
-        (0..queues.len()).find_map(|_| match faults.select(&candidates, &mut next)? {
+        (0..queues.len()).find_map(|_| match faults.select(&candidates, &mut next, &mut below)? {
             Choice::Position(at) => Some(Target::new(Arc::clone(self.lane(at)?), queues.get(at)?)),
             // By number a static topic's queues cannot be told.
             Choice::OnBroker { .. } if self.route.publish.is_static() => None,
@@ -214,6 +221,11 @@ mod tests {
     use rmq_route::{BrokerData, QueueData, RouteTable, TopicRouteData};
 
     use super::*;
+    use crate::config::ProducerConfig;
+
+    fn no_faults() -> Faults {
+        Faults::new(&ProducerConfig::new("pg"))
+    }
 
     fn route(topic: &str, brokers: &[(&str, i32)]) -> Arc<TopicRoute> {
         let mut data = TopicRouteData::default();
@@ -238,7 +250,7 @@ mod tests {
     }
 
     fn turns(topic: &Topic, count: usize) -> Vec<String> {
-        let next = || topic.next(&Faults::new(None), None).expect("a queue").queue().to_string();
+        let next = || topic.next(&no_faults(), &Random::new(Some(1)), None).expect("a queue").queue().to_string();
         (0..count).map(|_| next()).collect()
     }
 
@@ -270,6 +282,6 @@ mod tests {
 
     #[test]
     fn a_route_without_queues_gives_none() {
-        assert!(topic(&topics(1), "t", &[]).next(&Faults::new(None), None).is_none());
+        assert!(topic(&topics(1), "t", &[]).next(&no_faults(), &Random::new(Some(1)), None).is_none());
     }
 }

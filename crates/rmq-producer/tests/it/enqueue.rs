@@ -245,3 +245,43 @@ impl tracing::Subscriber for Log {
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_what_was_begun_before_it() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    producer.flush().await;
+    producer.send(hello()).await.unwrap();
+    cluster.on(SEND, &Fault::delay(seconds(1)));
+    for _ in 0..10 {
+        drop(producer.enqueue(hello()).await.unwrap());
+    }
+    let (called, was_called) = tokio::sync::oneshot::channel();
+    producer.send_with_callback(hello(), |result| drop(called.send(result)));
+    let begun = Instant::now();
+    let flush = producer.flush();
+    tokio::pin!(flush);
+    assert!(tokio::time::timeout(milliseconds(500), &mut flush).await.is_err(), "it may be given up, and taken up");
+    let later = producer.enqueue(hello()).await.unwrap();
+    flush.await;
+    assert_eq!(begun.elapsed(), seconds(1));
+    assert_eq!(producer.metrics().stored, 12);
+    was_called.await.unwrap().unwrap();
+    assert!(!later.is_done());
+    later.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_is_over_when_sends_have_failed_too() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.unwrap();
+    cluster.on(SEND, &Fault::silent());
+    let handle = producer.enqueue(hello()).timeout(seconds(2)).await.unwrap();
+    let begun = Instant::now();
+    producer.flush().await;
+    assert_eq!(begun.elapsed(), seconds(2));
+    assert!(handle.is_done());
+    producer.shutdown(seconds(1)).await;
+    producer.flush().await;
+}

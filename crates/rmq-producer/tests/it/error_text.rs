@@ -26,7 +26,7 @@ async fn a_refusal() {
         report(&error),
         "sending to topic \"orders\" failed: broker broker-a at 10.0.0.1:10911 refused the message with TOPIC_NOT_EXIST(17); \
          it was not stored; create the topic (mqadmin updateTopic), or switch autoCreateTopicEnable on at the broker\n  \
-         10.0.0.1:10911 answered TOPIC_NOT_EXIST(17): topic[orders] not exist, apply first please!"
+         it answered TOPIC_NOT_EXIST(17): topic[orders] not exist, apply first please!"
     );
 }
 
@@ -37,7 +37,7 @@ async fn a_silent_broker() {
         report(&error),
         "sending to topic \"orders\" failed: broker broker-a at 10.0.0.1:10911 did not answer in time; it may have been stored, so \
          that a second send may duplicate it; check the broker's load and disk, and the network between\n  \
-         10.0.0.1:10911 did not answer within 3s"
+         it did not answer within 3s"
     );
 }
 
@@ -83,4 +83,27 @@ async fn neither_body_nor_key_nor_property_is_shown() {
     let error = producer.send(secret).await.unwrap_err();
     let everything = format!("{error:?} {error:#?} {} {:?} {producer:?}", report(&error), error.message());
     assert!(!everything.contains("secret"), "{everything}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_is_told_once_whatever_went_wrong() {
+    let faults = [
+        Fault::silent(),
+        Fault::cut(),
+        Fault::garbage(vec![0; 64]),
+        Fault::reply(ResponseCode::SYSTEM_BUSY),
+        Fault::half_frame(),
+    ];
+    for fault in faults {
+        let error = send_into(fault).await.unwrap_err();
+        let lines = report(&error);
+        assert_eq!(lines.matches("10.0.0.1:10911").count(), 1, "{lines}");
+    }
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    producer.publish_queues("orders").await.unwrap();
+    cluster.broker("broker-a").kill().await;
+    let lines = report(&producer.send(hello()).await.unwrap_err());
+    assert_eq!(lines.matches("10.0.0.1:10911").count(), 1, "{lines}");
+    assert!(lines.contains("\n  it cannot be reached\n  "), "{lines}");
 }

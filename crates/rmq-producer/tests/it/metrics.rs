@@ -124,3 +124,46 @@ async fn all_adds_up_under_faults_and_cancels_of_every_way() {
     let perhaps = sum(|broker| broker.maybe_stored + broker.dropped + broker.written);
     assert!((sure..=sure + perhaps).contains(&copies), "{copies}: {sure} and up to {perhaps}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn scrapers_get_the_same_numbers_with_the_names_of_group_and_client() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    cluster.on(SEND, &Fault::delay(std::time::Duration::from_millis(5)));
+    for _ in 0..3 {
+        producer.send(hello()).await.unwrap();
+    }
+    let text = producer.metrics().prometheus_text();
+    let labels = format!("group=\"{}\",client_id=\"{}\"", producer.group(), producer.client_id());
+    let expected = [
+        format!("rmq_producer_sends_total{{{labels},outcome=\"stored\"}} 3\n"),
+        format!("messaging_client_sent_messages_total{{{labels},broker=\"broker-a\",outcome=\"stored\"}} 3\n"),
+        format!("messaging_client_operation_duration_seconds_sum{{{labels},broker=\"broker-a\"}} 0.01"),
+    ];
+    for line in expected {
+        assert!(text.contains(&line), "no {line} in\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stopped_broker_does_not_read_shows_as_queued_bytes() {
+    let cluster = start(two_brokers()).await;
+    let producer = builder(&cluster).compression(rmq_producer::Compression::off()).start().await.unwrap();
+    let queues = producer.publish_queues("orders").await.unwrap();
+    for queue in &queues {
+        producer.send(hello()).to(queue.clone()).await.unwrap();
+    }
+    let stopped = std::sync::Arc::clone(queues[0].broker_name());
+    cluster.broker(&stopped).freeze();
+    let large = rmq_producer::Message::new("orders", vec![b'x'; 3_000_000]);
+    let pending = producer.send(large).to(queues[0].clone()).into_future();
+    assert!(tokio::time::timeout(seconds(1), pending).await.is_err(), "nobody reads it");
+    let metrics = producer.metrics();
+    for broker in &metrics.brokers {
+        assert_eq!(broker.queued_bytes > 1_000_000, broker.name == stopped, "{}: {}", broker.name, broker.queued_bytes);
+    }
+    cluster.broker(&stopped).resume();
+    settle().await;
+    tokio::time::sleep(seconds(5)).await;
+    assert!(producer.metrics().brokers.iter().all(|broker| broker.queued_bytes == 0));
+}

@@ -107,3 +107,31 @@ async fn one_that_talks_nonsense_is_passed_over() {
     let took = sends_with_every_first(&cluster).await;
     assert!(took.iter().all(|took| *took < seconds(1)), "{took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_drops_packets_costs_no_more_than_a_short_dial_and_is_not_tried_again_while_another_answers() {
+    let cluster = three().await;
+    cluster.name_server_at(0).hang_dials();
+    let took = sends_with_every_first(&cluster).await;
+    assert!(took.iter().all(|took| *took <= milliseconds(501)), "{took:?}");
+    assert!(took.iter().any(|took| *took >= milliseconds(500)), "it came first at least once: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_one_is_given_all_the_time() {
+    let cluster = start(one_broker()).await;
+    cluster.name_server().delay_dials(milliseconds(800));
+    cluster.name_server().on(LOOK_UP, Fault::delay(milliseconds(1900)));
+    let producer = builder(&cluster).check_name_servers(false).start().await.unwrap();
+    producer.send(hello()).await.expect("slow, but within three seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_connection_to_the_only_one_is_replaced_after_one_time_out() {
+    let cluster = start(one_broker()).await;
+    let producer = builder(&cluster).start().await.unwrap();
+    cluster.name_server().lines().iter().for_each(|line| line.stop_reading());
+    producer.send(hello()).await.expect_err("nobody reads that line");
+    settle().await;
+    producer.send(hello()).await.expect("the next one is new");
+}

@@ -81,7 +81,7 @@ async fn queues_are_without_it_and_can_be_sent_to() {
 #[tokio::test(start_paused = true)]
 async fn errors_are_without_it() {
     let cluster = start(one_broker().topic("ns%orders", 4).auto_create_topics(false)).await;
-    let producer = builder(&cluster).namespace("ns").start().await.unwrap();
+    let producer = builder(&cluster).namespace("ns").missing_topic_memory(seconds(0)).start().await.unwrap();
     let missing = producer.send(Message::new("nowhere", "x")).await.unwrap_err();
     let read_only = {
         cluster.set_perm("ns%orders", 4);

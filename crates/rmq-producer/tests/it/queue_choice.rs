@@ -1,8 +1,12 @@
-//! The caller's own choice of the queue.
+//! The caller's own choice of the queue, and the one of the less loaded of two.
 
 use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use rmq_producer::{MessageQueue, SelectError, SendErrorKind, selector};
+use rmq_producer::{MessageQueue, QueueChoice, SelectError, SendErrorKind, selector};
+use rmq_testkit::{Fault, RequestCode};
 
 use crate::world::*;
 
@@ -60,4 +64,79 @@ async fn a_selector_sees_queues_and_message_and_its_mistakes_are_errors_of_its_s
     assert_eq!(cluster.messages("orders").len(), 1, "nothing was sent for any of them");
     assert_eq!(producer.in_flight(), 0);
     producer.send(hello()).await.unwrap();
+}
+
+/// How many of 600 messages each broker gets from 32 callers, where broker-b takes 30 times as long as broker-a.
+#[allow(clippy::unwrap_used, reason = "part of a test")]
+async fn shares(choice: QueueChoice) -> (usize, usize) {
+    let cluster = start(two_brokers()).await;
+    for (broker, millis) in [("broker-a", 2), ("broker-b", 60)] {
+        cluster.broker(broker).on(RequestCode::SEND_MESSAGE_V2, Fault::delay(Duration::from_millis(millis)));
+    }
+    let producer = builder(&cluster).queue_choice(choice).start().await.unwrap();
+    let mut callers = tokio::task::JoinSet::new();
+    let begun = Arc::new(AtomicUsize::new(0));
+    for _ in 0..32 {
+        let (producer, begun) = (producer.clone(), Arc::clone(&begun));
+        callers.spawn(async move {
+            while begun.fetch_add(1, Ordering::Relaxed) < 600 {
+                producer.send(hello()).await.unwrap();
+            }
+        });
+    }
+    while let Some(caller) = callers.join_next().await {
+        caller.unwrap();
+    }
+    let of = |broker: &str| cluster.broker(broker).message_count("orders");
+    (of("broker-a"), of("broker-b"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_broker_gets_less_of_two_random_queues_and_half_in_turn() {
+    assert_eq!(shares(QueueChoice::RoundRobin).await, (300, 300));
+    let (fast, slow) = shares(QueueChoice::TwoRandom).await;
+    assert_eq!(fast + slow, 600);
+    // Three of 14 pairs of queues are both on the slow broker: about 130.
+    assert!((90..180).contains(&slow), "{slow} of 600");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sends_that_were_dropped_are_no_load() {
+    let cluster = start(two_brokers()).await;
+    let producer = builder(&cluster).queue_choice(QueueChoice::TwoRandom).start().await.unwrap();
+    let queue = producer.publish_queues("orders").await.unwrap().remove(0);
+    let silent = cluster.broker("broker-a").on(RequestCode::SEND_MESSAGE_V2, Fault::silent());
+    let waiting: Vec<_> = (0..50).map(|_| Box::pin(producer.send(hello()).to(queue.clone()).into_future())).collect();
+    let all = futures_of(waiting);
+    assert!(tokio::time::timeout(Duration::from_millis(100), all).await.is_err(), "nobody answers");
+    drop(silent);
+    cluster.clear_faults();
+    for _ in 0..200 {
+        producer.send(hello()).await.unwrap();
+    }
+    let of_a = cluster.broker("broker-a").message_count("orders");
+    assert!((60..=140).contains(&of_a), "{of_a} of 200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_random_queues_none_is_on_a_broker_that_is_set_aside() {
+    let cluster = start(two_brokers()).await;
+    let producer = with_defaults(&cluster).queue_choice(QueueChoice::TwoRandom).start().await.unwrap();
+    producer.send(hello()).await.unwrap();
+    cluster.broker("broker-a").freeze();
+    for _ in 0..40 {
+        producer.send(hello()).await.unwrap();
+    }
+    let metrics = producer.metrics();
+    let tried = metrics.broker("broker-a").map_or(0, |broker| broker.maybe_stored);
+    assert!(tried <= 1, "one send learns of it, no other: {tried}");
+}
+
+/// Polls all of them until the last is done.
+async fn futures_of<T>(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>) {
+    std::future::poll_fn(|cx| {
+        futures.retain_mut(|future| future.as_mut().poll(cx).is_pending());
+        if futures.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
 }

@@ -172,3 +172,49 @@ async fn a_storm_of_failures_is_held_to_the_share_of_retries() {
     }
     assert_eq!(attempts, 110, "a bucket of ten retries, and no send succeeded that would refill it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn tries_after_degraded_results_are_held_to_the_same_share() {
+    let cluster = start(two_brokers()).await;
+    let mut remoting = rmq_producer::RemotingConfig::default();
+    remoting.max_in_flight = 10;
+    let again = RetryPolicy::times(1).retry_another_broker_when_not_store_ok(true);
+    let producer = with_defaults(&cluster).remoting(remoting).retries(again).start().await.unwrap();
+    cluster.on(SEND, &Fault::status(ResponseCode::SLAVE_NOT_AVAILABLE));
+    let mut attempts = 0;
+    for _ in 0..100 {
+        attempts += producer.send(hello()).await.unwrap().attempts().len();
+    }
+    // A full bucket of ten, and a fifth of a retry for each message that was stored, the last ones for nobody.
+    assert!((125..=130).contains(&attempts), "{attempts}");
+    assert_eq!(cluster.messages("orders").len(), attempts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_between_two_tries_that_takes_all_the_time_does_not_hide_why_the_first_failed() {
+    let cluster = start(two_brokers()).await;
+    let once_more = RetryPolicy::times(1);
+    let producer =
+        with_defaults(&cluster).route_refresh_interval(seconds(1)).api_timeout(seconds(30)).start().await.unwrap();
+    producer.send(hello()).await.unwrap();
+    // While the first attempt is under way a refresh finds that nobody may write to the topic, and then the name server falls silent: the
+    // look-up before the second attempt waits for as long as there is time.
+    cluster.on(SEND, &Fault::reply(ResponseCode::SYSTEM_ERROR).remark("java.lang.Error").after(seconds(2)));
+    let sending = producer.send(hello()).timeout(seconds(6)).retries(once_more).into_future();
+    let meanwhile = async {
+        cluster.set_perm("orders", 4);
+        tokio::time::sleep(seconds(3) / 2).await;
+        cluster.name_server().on(RequestCode::GET_ROUTEINFO_BY_TOPIC, Fault::silent());
+    };
+    let (sent, ()) = tokio::join!(sending, meanwhile);
+    let error = sent.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code(), error.attempts().len()),
+        (SendErrorKind::BrokerFailed, Some(1), 1),
+        "{error}"
+    );
+    assert!(error.possibly_stored());
+    let retried: u64 =
+        producer.metrics().brokers.iter().flat_map(|broker| &broker.retries).map(|(_, count)| count).sum();
+    assert_eq!(retried, 0, "no second attempt was made");
+}

@@ -85,7 +85,8 @@ async fn without_a_default_topic_there_is_no_route() {
     assert!(matches!(producer.publish_queues("nowhere").await, Err(RouteError::NoRoute { .. })));
     producer.send(hello()).await.expect("other topics are not concerned");
     cluster.create_topic("nowhere", 1);
-    producer.send(Message::new("nowhere", "x")).await.expect("found as soon as it is there");
+    tokio::time::sleep(seconds(1)).await;
+    producer.send(Message::new("nowhere", "x")).await.expect("found a moment after it is there");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,6 +100,7 @@ async fn a_topic_that_cannot_be_written_to_has_its_own_error_and_no_default() {
     let topics: Vec<_> = cluster.name_server().requests(LOOK_UP);
     assert_eq!(topics.last().and_then(|request| request.field("topic")), Some("orders"), "TBW102 is not asked for");
     cluster.set_perm("orders", 6);
+    tokio::time::sleep(seconds(1)).await;
     producer.send(hello()).await.expect("asked for again at the next send");
 }
 
@@ -207,4 +209,121 @@ async fn a_topic_that_is_no_name_is_not_asked_for() {
     let before = cluster.name_server().request_count(LOOK_UP);
     assert!(matches!(producer.publish_queues("a b").await, Err(RouteError::Topic(_))));
     assert_eq!(cluster.name_server().request_count(LOOK_UP), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_sends_to_a_missing_topic_is_no_storm_of_look_ups() {
+    for (memory, most) in [(seconds(1), 22), (milliseconds(100), 220)] {
+        let cluster = start(one_broker().auto_create_topics(false)).await;
+        let producer = builder(&cluster).check_name_servers(false).missing_topic_memory(memory).start().await.unwrap();
+        let begun = tokio::time::Instant::now();
+        while begun.elapsed() < seconds(10) {
+            assert_eq!(kind(producer.send(Message::new("nowhere", "x")).await), SendErrorKind::NoRoute);
+            tokio::time::sleep(milliseconds(1)).await;
+        }
+        let asked = cluster.name_server().request_count(LOOK_UP);
+        assert!(asked > most / 2 && asked <= most, "two for each time, the default topic is asked for too: {asked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_topic_is_asked_for_by_each_send_where_nothing_shall_be_remembered() {
+    let cluster = start(one_broker().auto_create_topics(false)).await;
+    let producer = builder(&cluster).missing_topic_memory(seconds(0)).start().await.unwrap();
+    producer.send(Message::new("nowhere", "x")).await.unwrap_err();
+    cluster.create_topic("nowhere", 1);
+    producer.send(Message::new("nowhere", "x")).await.expect("found as soon as it is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_nobody_uses_any_more_is_forgotten_and_its_brokers_are_let_go() {
+    let cluster = start(two_brokers()).await;
+    cluster.broker("broker-b").create_topic("other", 1);
+    cluster.set_route("orders", Route::new().broker("broker-a", [(0, "10.0.0.1:10911")]).queues("broker-a", 4, 4, 6));
+    let producer = builder(&cluster).check_name_servers(false).start().await.unwrap();
+    producer.send(Message::new("other", "x")).await.unwrap();
+    for _ in 0..40 {
+        producer.send(hello()).await.unwrap();
+        tokio::time::sleep(seconds(15)).await;
+    }
+    let asked_for = |topic: &str| {
+        cluster.name_server().requests(LOOK_UP).iter().filter(|request| request.field("topic") == Some(topic)).count()
+    };
+    assert!((18..=20).contains(&asked_for("other")), "for ten minutes: {}", asked_for("other"));
+    assert!(!cluster.broker("broker-b").lines().is_empty(), "heartbeats go there as long");
+    for _ in 0..10 {
+        producer.send(hello()).await.unwrap();
+        tokio::time::sleep(seconds(15)).await;
+    }
+    let before = asked_for("other");
+    assert!(cluster.broker("broker-b").lines().is_empty());
+    tokio::time::sleep(seconds(300)).await;
+    assert_eq!(asked_for("other"), before);
+    producer.send(Message::new("other", "x")).await.expect("asked for when it is needed");
+    assert_eq!(asked_for("other"), before + 1);
+    assert!(asked_for("orders") > before, "what is in use stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unused_topic_is_kept_while_no_name_server_answers() {
+    let cluster = start(two_brokers()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.unwrap();
+    cluster.name_server().kill().await;
+    tokio::time::sleep(seconds(3600)).await;
+    producer.send(hello()).await.expect("its route is all that there is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn brokers_that_left_the_route_and_addresses_that_moved_are_disconnected_and_calls_there_finish() {
+    let cluster = start(two_brokers()).await;
+    let producer = producer(&cluster).await;
+    for _ in 0..8 {
+        producer.send(hello()).await.unwrap();
+    }
+    let leaving = cluster.broker("broker-b");
+    assert_eq!(leaving.lines().len(), 1);
+    leaving.on(RequestCode::SEND_MESSAGE_V2, Fault::slow(seconds(50)));
+    let queue = rmq_producer::MessageQueue::new("orders", "broker-b", 0);
+    let slow = spawn({
+        let producer = producer.clone();
+        async move { producer.send(hello()).to(queue).timeout(seconds(60)).await }
+    });
+    settle().await;
+    leaving.list_in_routes(false);
+    tokio::time::sleep(seconds(34)).await;
+    for _ in 0..8 {
+        assert_eq!(&**producer.send(hello()).await.unwrap().queue().broker_name(), "broker-a");
+    }
+    assert_eq!(leaving.lines().len(), 1, "one call is still there");
+    slow.await.unwrap().expect("it finishes");
+    settle().await;
+    assert!(leaving.lines().is_empty());
+
+    leaving.clear_faults();
+    leaving.list_in_routes(true);
+    tokio::time::sleep(seconds(34)).await;
+    let mut brokers = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        brokers.insert(producer.send(hello()).await.unwrap().queue().broker_name().to_string());
+    }
+    assert_eq!(brokers.len(), 2, "and back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_gone_for_a_moment_is_soon_in_its_routes_again() {
+    let cluster = start(two_brokers()).await;
+    let producer = with_defaults(&cluster).start().await.unwrap();
+    for _ in 0..8 {
+        producer.send(hello()).await.unwrap();
+    }
+    cluster.broker("broker-b").kill().await;
+    for _ in 0..40 {
+        producer.send(hello()).await.expect("the other one takes it");
+        tokio::time::sleep(milliseconds(100)).await;
+    }
+    assert_eq!(producer.publish_queues("orders").await.unwrap().len(), 4, "asked for at once, not after 30 s");
+    cluster.broker("broker-b").restart().await.unwrap();
+    tokio::time::sleep(milliseconds(2500)).await;
+    assert_eq!(producer.publish_queues("orders").await.unwrap().len(), 8);
 }

@@ -170,3 +170,167 @@ fn dropping_a_handle_without_a_runtime_is_fine() {
     assert_eq!(clone.in_flight(), 0);
     drop(clone);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_says_what_was_not_sent_and_what_may_be_stored() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.unwrap();
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::silent());
+    cluster.name_server().on(RequestCode::GET_ROUTEINFO_BY_TOPIC, Fault::silent());
+    let patient = |topic| producer.enqueue(rmq_producer::Message::new(topic, "hello")).timeout(seconds(60));
+    let handles = [patient("orders").await.unwrap(), patient("bills").await.unwrap(), patient("orders").await.unwrap()];
+    settle().await;
+    let report = producer.shutdown(seconds(1)).await;
+    assert_eq!((report.unfinished, report.not_sent, report.maybe_stored), (3, 1, 2));
+    assert!(report.took <= seconds(1) + milliseconds(100), "{report:?}");
+    let mut outcomes = Vec::new();
+    for handle in handles {
+        outcomes.push(handle.await.unwrap_err().outcome());
+    }
+    assert_eq!(outcomes, [Outcome::MaybeStored, Outcome::NotSent, Outcome::MaybeStored]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_never_takes_its_error_holds_nobody_up() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.unwrap();
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::silent());
+    let mut forgotten = Box::pin(producer.send(hello()).timeout(seconds(60)).into_future());
+    assert!(tokio::time::timeout(milliseconds(1), &mut forgotten).await.is_err());
+    let report = producer.shutdown(seconds(1)).await;
+    assert_eq!((report.unfinished, report.not_sent, report.maybe_stored), (1, 0, 0), "nobody knows of it");
+    assert!(report.took <= seconds(1) + milliseconds(100), "{report:?}");
+    assert!(forgotten.await.unwrap_err().possibly_stored());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_with_nothing_in_flight_is_over_at_once() {
+    let cluster = start(two_brokers()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.unwrap();
+    settle().await;
+    let report = producer.shutdown(seconds(60)).await;
+    assert_eq!(report.unregistered, 2);
+    assert!(report.took <= milliseconds(50), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_every_server_silent_it_takes_its_grace_and_no_more() {
+    let cluster = start(two_brokers()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.unwrap();
+    settle().await;
+    cluster.brokers().iter().for_each(rmq_testkit::Broker::freeze);
+    cluster.name_server().freeze();
+    let (sent, report) = tokio::join!(producer.send(hello()).timeout(seconds(600)).into_future(), async {
+        settle().await;
+        producer.shutdown(seconds(10)).await
+    });
+    assert!(sent.unwrap_err().possibly_stored());
+    assert_eq!((report.unfinished, report.not_unregistered), (1, 2));
+    assert!(report.took <= seconds(10) + milliseconds(100), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_after_it_says_closed_and_sends_nothing() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    let report = producer.shutdown(seconds(1)).await;
+    let dialled = cluster.name_server().request_count(RequestCode::GET_ROUTEINFO_BY_TOPIC);
+    let closed = |error: rmq_producer::SendError| {
+        assert_eq!((error.kind(), error.outcome()), (SendErrorKind::Closed, Outcome::NotSent));
+        assert_eq!(error.into_message(), hello());
+    };
+    closed(producer.send(hello()).await.unwrap_err());
+    closed(producer.try_send(hello()).await.unwrap_err());
+    closed(producer.send_oneway(hello()).await.unwrap_err());
+    closed(producer.enqueue(hello()).await.unwrap_err());
+    closed(producer.try_enqueue(hello()).unwrap_err());
+    let (result, called) = tokio::sync::oneshot::channel();
+    producer.send_with_callback(hello(), move |outcome| drop(result.send(outcome)));
+    closed(called.await.unwrap().unwrap_err());
+    assert!(matches!(producer.publish_queues("orders").await, Err(RouteError::Closed)));
+    assert_eq!(producer.shutdown(seconds(9)).await, report);
+    assert_eq!(cluster.name_server().request_count(RequestCode::GET_ROUTEINFO_BY_TOPIC), dialled);
+    assert!(matches!(producer.events().try_recv(), Err(tokio::sync::broadcast::error::TryRecvError::Empty)));
+    assert_eq!((producer.tasks(), producer.in_flight()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_sees_connections_come_and_go() {
+    use rmq_producer::{ConnectionEnd, ConnectionEvent};
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    let mut events = producer.events();
+    producer.send(hello()).await.unwrap();
+    let broker = cluster.broker("broker-a").address();
+    let Ok(ConnectionEvent::Connected { addr, id }) = events.recv().await else { panic!("it was dialled") };
+    assert_eq!(addr.as_str(), broker);
+    cluster.broker("broker-a").lines()[0].close();
+    let Ok(ConnectionEvent::Disconnected { id: ended, cause, .. }) = events.recv().await else { panic!("it ended") };
+    assert_eq!(ended, id);
+    assert!(matches!(cause, ConnectionEnd::PeerClosed), "{cause:?}");
+}
+
+/// Where the last handle is dropped.
+fn drop_elsewhere(drop_it: impl FnOnce(rmq_producer::Producer, tokio::runtime::Runtime)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("it works on a healthy machine");
+    let (producer, cluster) = runtime.block_on(async {
+        let cluster = start(rmq_testkit::TestCluster::builder().topic("orders", 4)).await;
+        let builder = rmq_producer::Producer::builder("pg").name_servers(cluster.name_servers());
+        // One that may be shared has more to undo.
+        let producer = builder.instance_name("elsewhere").start().await.expect("it works on a healthy machine");
+        producer.send(hello()).await.expect("it works on a healthy machine");
+        cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::silent());
+        for _ in 0..3 {
+            drop(producer.enqueue(hello()).timeout(seconds(600)).await.expect("it works on a healthy machine"));
+        }
+        (producer, cluster)
+    });
+    drop_it(producer, runtime);
+    drop(cluster);
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_on_a_plain_thread() {
+    drop_elsewhere(|producer, runtime| {
+        std::thread::spawn(move || drop(producer)).join().expect("no panic");
+        drop(runtime);
+    });
+}
+
+#[test]
+fn the_last_handle_may_outlive_its_runtime() {
+    drop_elsewhere(|producer, runtime| {
+        drop(runtime);
+        let clone = producer.clone();
+        std::thread::spawn(move || drop(producer)).join().expect("no panic");
+        drop(clone);
+    });
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_while_its_runtime_ends() {
+    drop_elsewhere(|producer, runtime| {
+        runtime.spawn(async move {
+            let _held = producer;
+            std::future::pending::<()>().await;
+        });
+        drop(runtime);
+    });
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_inside_another_runtime() {
+    drop_elsewhere(|producer, runtime| {
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        other.block_on(async move { drop(producer) });
+        drop(runtime);
+    });
+}

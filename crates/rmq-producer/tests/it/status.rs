@@ -55,7 +55,8 @@ async fn every_refusal_has_its_kind_its_class_and_its_code() {
         let [attempt] = error.attempts() else { panic!("{:?}", error.attempts()) };
         assert_eq!(attempt.outcome(), Some(outcome));
         let cause = std::error::Error::source(&error).expect("the broker's words").to_string();
-        assert!(cause.contains("because") && cause.contains("10.0.0.1:10911"), "{cause}");
+        assert!(cause.starts_with("it answered ") && cause.ends_with(": because"), "{cause}");
+        assert!(error.to_string().contains("broker broker-a at 10.0.0.1:10911 "), "{error}");
         assert_eq!(error.into_message(), hello());
     }
 }

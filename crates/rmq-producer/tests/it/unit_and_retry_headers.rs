@@ -1,4 +1,4 @@
-//! Header fields that only some messages have: the unit, and how often consumers gave a message back.
+//! Header fields that only some messages have: the unit, how often consumers gave a message back, and that it is half of a transaction.
 
 use rmq_producer::{Message, SendErrorKind, SendHeaderVersion};
 use rmq_testkit::{Fault, RequestCode, ResponseCode};
@@ -12,6 +12,27 @@ fn given_back(topic: &str) -> Message {
     message.properties_mut().set("RECONSUME_TIME", "3");
     message.properties_mut().set("MAX_RECONSUME_TIMES", "16");
     message
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_half_of_a_transaction_says_so_in_its_flag() {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    for (body, half, flag) in [
+        ("x".to_owned(), None, "0"),
+        ("x".to_owned(), Some("true"), "4"),
+        ("x".to_owned(), Some("TRUE"), "4"),
+        ("x".to_owned(), Some("false"), "0"),
+        ("x".repeat(5_000), Some("true"), "773"), // 0x301 for zlib, and 4
+    ] {
+        let mut message = Message::new("orders", body);
+        if let Some(half) = half {
+            message.properties_mut().set("TRAN_MSG", half);
+        }
+        // The test cluster takes no transactions; what it was sent is what counts.
+        drop(producer.send(message).await);
+        assert_eq!(cluster.requests(SEND).last().unwrap().field("f"), Some(flag), "{half:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,15 @@ async fn a_suspect_is_probed_where_messages_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_connects_the_port_that_messages_go_to() {
+    let cluster = start(one_broker()).await;
+    let network = second_ports(&cluster);
+    let vip = builder(&cluster).connector(network.clone()).vip_channel(true);
+    let _producer = vip.warm_up(["orders"]).start().await.unwrap();
+    assert!(network.asked_for().contains(&second_port(&cluster.broker("broker-a").address())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_off_by_default() {
     let cluster = start(one_broker()).await;
     let network = second_ports(&cluster);

@@ -88,3 +88,12 @@ pub(crate) async fn settle() {
 pub(crate) const fn milliseconds(n: u64) -> Duration {
     Duration::from_millis(n)
 }
+
+#[allow(clippy::disallowed_methods, reason = "a test's tasks end with its runtime")]
+pub(crate) fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(future)
+}

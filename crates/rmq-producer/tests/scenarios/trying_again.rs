@@ -109,7 +109,9 @@ async fn c44_busy_brokers_are_tried_again_with_pauses_that_grow() {
         cluster.on(SEND, &Fault::reply(code).times(4));
         let sent = ledger.send_as(&producer, How { times: 12, ..How::default() }).await.unwrap();
         let brokers: Vec<_> = sent.attempts().iter().map(|attempt| attempt.broker_name()).collect();
-        assert_eq!(brokers.len(), 9, "eight busy answers, then one that is none");
+        // A server that goes away may be asked once more over a new connection, within the same attempt.
+        let least = if code == ResponseCode::GO_AWAY { 5 } else { 9 };
+        assert!((least..=9).contains(&brokers.len()), "eight busy answers, then one that is none: {brokers:?}");
         assert!(brokers.windows(2).all(|pair| pair[0] != pair[1]), "elsewhere each time: {brokers:?}");
         assert!(sent.elapsed() > milliseconds(100) && sent.elapsed() < seconds(3), "{:?}", sent.elapsed());
     }

@@ -12,11 +12,12 @@ use crate::clock::Random;
 use crate::code::RequestCode;
 use crate::config::{ConfigError, RemotingConfig};
 use crate::connection::Settings;
-use crate::connector::{Connector, TcpConnector};
+use crate::connector::Connector;
 use crate::pool::Pool;
 use crate::processor::Processor;
 use crate::room::Room;
 use crate::rpc_hook::RpcHook;
+use crate::tcp_connector::TcpConnector;
 
 /// Options of a [`RemotingClient`].
 #[must_use]

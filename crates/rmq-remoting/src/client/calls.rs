@@ -28,11 +28,20 @@ impl RemotingClient {
     ) -> impl Future<Output = Result<Answer, RemotingError>> + 'a {
         // Written by hand, because the usual case is worth it: one poll to submit, one to collect.
         let mut started: Option<Call> = None;
+        let mut moved = false;
         let mut starting: Option<BoxFuture<'a, Result<Call, RemotingError>>> = None;
         poll_fn(move |cx| {
             loop {
                 if let Some(call) = &mut started {
-                    return Pin::new(call).poll(cx).map_err(|error| self.inner.settings.closed_or(error));
+                    let outcome = ready!(Pin::new(call).poll(cx));
+                    let may_move = !moved && outcome.as_ref().is_ok_and(|answer| self.may_move(to, answer));
+                    if may_move {
+                        moved = true;
+                        started = None;
+                        starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
+                        continue;
+                    }
+                    return Poll::Ready(outcome.map_err(|error| self.inner.settings.closed_or(error)));
                 }
                 let outcome = match &mut starting {
                     Some(starting) => ready!(starting.as_mut().poll(cx)),

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::slots::{Found, SlotKey};
 use super::{RETIRED, Shared, State};
 use crate::answer::Answer;
+use crate::code::ResponseCode;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError};
 
@@ -67,6 +68,9 @@ impl Future for Call {
             Found::Answer(answer) => {
                 shared.after_call(state);
                 *done = true;
+                if answer.response_code() == ResponseCode::GO_AWAY {
+                    shared.go_away();
+                }
                 Poll::Ready(Ok(answer))
             }
             Found::Waiting { start } | Found::Expired { start } if state.ended.is_some() => {

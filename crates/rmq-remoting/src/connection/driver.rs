@@ -72,6 +72,7 @@ pub(super) struct Driver {
     timer_set: bool,
     idle_at: Option<Instant>,
     active: bool,
+    bytes_read: u64,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -95,6 +96,7 @@ impl Driver {
             timer_set: false,
             idle_at: (!idle.is_zero()).then(|| now + idle),
             active: false,
+            bytes_read: 0,
             cancelled,
             connection,
         }
@@ -162,7 +164,10 @@ impl Driver {
             match ready!(read) {
                 Ok(0) if self.input.is_empty() => return Poll::Ready(ConnectionEnd::PeerClosed),
                 Ok(0) => return Poll::Ready(ConnectionEnd::CutFrame { received: self.input.len() }),
-                Ok(_) => {}
+                Ok(bytes) => {
+                    self.bytes_read += bytes as u64;
+                    self.connection.shared.bytes_read.store(self.bytes_read, Ordering::Relaxed);
+                }
                 Err(error) => return Poll::Ready(ConnectionEnd::Io(Arc::new(error))),
             }
             self.active = true;

@@ -1,5 +1,7 @@
 //! Every public async call, dropped at every poll: nothing is held, nothing is cut, later calls are unharmed.
 
+#![allow(clippy::future_not_send, reason = "a test runs on one thread")]
+
 use rmq_remoting::RemotingClient;
 
 use crate::fixture::{Peers, SECOND, client, request, settle, spawn, stop_after, to};
@@ -26,28 +28,38 @@ fn small() -> (RemotingClient, Peers) {
     (client, peers)
 }
 
-#[tokio::test(start_paused = true)]
-async fn invoke_dropped_at_every_poll() {
-    let mut finished = false;
-    for polls in 1..100 {
+/// Runs a case that drops its call after 1 poll, after 2, and so on, until the call was done before it was dropped.
+async fn at_every_poll(case: impl AsyncFn(usize) -> bool) {
+    for polls in 1..MOST_POLLS {
+        if case(polls).await {
+            return;
+        }
+    }
+    panic!("not done after {MOST_POLLS} polls");
+}
+
+/// Drops the first call of a client at every poll.
+async fn first_call_at_every_poll(call: impl AsyncFn(&RemotingClient)) {
+    at_every_poll(async |polls| {
         let (client, peers) = small();
         peers.echo();
-        let done = stop_after(polls, client.invoke(&to(), request(vec![5; 3000]), SECOND)).await.is_some();
+        let done = stop_after(polls, call(&client)).await.is_some();
         let when = format!("dropped after {polls} polls");
         assert_nothing_held(&client, &when);
         later_calls_work(&client, &when).await;
-        if done {
-            finished = true;
-            break;
-        }
-    }
-    assert!(finished);
+        done
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn invoke_dropped_at_every_poll() {
+    first_call_at_every_poll(async |client| drop(client.invoke(&to(), request(vec![5; 3000]), SECOND).await)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn invoke_dropped_at_every_poll_on_an_open_connection_with_others_in_flight() {
-    let mut finished = false;
-    for polls in 1..100 {
+    at_every_poll(async |polls| {
         let (client, peers) = small();
         peers.echo();
         client.invoke(&to(), request("open"), SECOND).await.unwrap();
@@ -67,53 +79,35 @@ async fn invoke_dropped_at_every_poll_on_an_open_connection_with_others_in_fligh
         let when = format!("dropped after {polls} polls");
         assert_nothing_held(&client, &when);
         later_calls_work(&client, &when).await;
-        if done {
-            finished = true;
-            break;
-        }
-    }
-    assert!(finished);
+        done
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn invoke_oneway_dropped_at_every_poll() {
-    let mut finished = false;
-    for polls in 1..100 {
-        let (client, peers) = small();
-        peers.echo();
-        let done = stop_after(polls, client.invoke_oneway(&to(), request(vec![5; 3000]), SECOND)).await.is_some();
-        let when = format!("dropped after {polls} polls");
-        assert_nothing_held(&client, &when);
-        later_calls_work(&client, &when).await;
-        if done {
-            finished = true;
-            break;
-        }
-    }
-    assert!(finished);
+    let oneway = async |client: &RemotingClient| {
+        drop(client.invoke_oneway(&to(), request(vec![5; 3000]), SECOND).await);
+    };
+    first_call_at_every_poll(oneway).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn connect_dropped_at_every_poll_leaves_the_dial_to_the_next_caller() {
-    let mut finished = false;
-    for polls in 1..20 {
+    at_every_poll(async |polls| {
         let (client, peers, wire) = client(1024);
         peers.echo();
         let done = stop_after(polls, client.connect(&to(), SECOND)).await.is_some();
         later_calls_work(&client, "after connect").await;
         assert_eq!(wire.dials.load(std::sync::atomic::Ordering::SeqCst), 1);
-        if done {
-            finished = true;
-            break;
-        }
-    }
-    assert!(finished);
+        done
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_dropped_at_every_poll_can_be_called_again() {
-    let mut finished = false;
-    for polls in 1..50 {
+    at_every_poll(async |polls| {
         let (client, peers) = small();
         peers.echo();
         client.invoke(&to(), request("open"), SECOND).await.unwrap();
@@ -127,12 +121,9 @@ async fn shutdown_dropped_at_every_poll_can_be_called_again() {
         assert_eq!(report.unanswered, 0);
         drop(pending.await.unwrap());
         assert_eq!(client.tasks(), 0);
-        if done {
-            finished = true;
-            break;
-        }
-    }
-    assert!(finished);
+        done
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,3 +152,6 @@ async fn a_storm_of_cancelled_calls_leaves_only_whole_frames_on_the_wire() {
     drop(client);
     assert!(reader.await.unwrap() > 0);
 }
+
+/// More than any call needs.
+const MOST_POLLS: usize = 100;

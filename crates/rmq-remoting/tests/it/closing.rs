@@ -197,3 +197,16 @@ fn the_last_handle_may_be_dropped_outside_any_runtime() {
     drop(runtime);
     drop(client);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_close_ends_every_connection_and_refuses_what_comes_later() {
+    let (client, peers, _) = client(64 * 1024);
+    peers.echo();
+    client.invoke(&to(), request("x"), SECOND).await.expect("an echo");
+    let other = client.clone();
+    client.close();
+    settle().await;
+    assert_eq!((client.connections().len(), client.tasks()), (0, 0));
+    let refused = other.invoke(&to(), request("x"), SECOND).await;
+    assert!(matches!(refused, Err(RemotingError::Closed)), "{refused:?}");
+}

@@ -6,6 +6,7 @@ mod deadlines;
 mod dialling;
 mod fixture;
 mod frames;
+mod going_away;
 mod limits;
 mod matching;
 mod oneway;

@@ -167,3 +167,14 @@ fn writers_at_the_same_time_lose_nothing() {
     generations.sort_unstable();
     assert_eq!(generations, (1..=400).collect::<Vec<_>>());
 }
+
+#[test]
+fn use_is_noted_until_it_is_asked_for() {
+    let table = RouteTable::new();
+    table.update("T", TopicRouteData::default());
+    let route = table.get("T").unwrap();
+    assert!(route.take_used(), "a new one counts as used");
+    assert!(!route.take_used());
+    route.mark_used();
+    assert!(route.take_used() && !table.get("T").unwrap().take_used());
+}

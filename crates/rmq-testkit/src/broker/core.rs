@@ -37,6 +37,8 @@ pub(crate) struct BrokerCore {
     pub(crate) settings: Mutex<Settings>,
     pub(crate) random: Random,
     pub(crate) presence: Presence,
+    #[cfg(feature = "acl")]
+    pub(crate) guard: crate::access_control::Guard,
 }
 
 /// What can be changed while a broker runs.
@@ -67,6 +69,10 @@ impl BrokerCore {
 
 impl Verbs for BrokerCore {
     fn execute(self: &Arc<Self>, caller: &Caller, request: &RemotingCommand) -> Outcome {
+        #[cfg(feature = "acl")]
+        if let Err(refusal) = self.guard.check(self.voice.dialect, caller.address.ip(), request) {
+            return self.settle(request, Err(refusal));
+        }
         let result = match request.request_code() {
             RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 | RequestCode::SEND_BATCH_MESSAGE => {
                 send::send(self, caller, request)

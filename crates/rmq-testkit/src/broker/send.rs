@@ -9,6 +9,7 @@ use rmq_remoting::{RemotingCommand, RequestCode, ResponseCode};
 
 use super::core::BrokerCore;
 use super::schedule::divert;
+use super::static_topic;
 use super::topics::{PERM_READ, PERM_WRITE, TopicConfig};
 use crate::dialect::Dialect;
 use crate::fields::Fields;
@@ -21,15 +22,28 @@ use crate::voice::Refusal;
 /// Stores the message or messages of one send.
 pub(super) fn send(core: &BrokerCore, caller: &Caller, request: &RemotingCommand) -> Result<RemotingCommand, Refusal> {
     let dialect = core.voice.dialect;
-    let header = Header::read(request, dialect)?;
+    let mut header = Header::read(request, dialect)?;
     if dialect.is_v5() {
         header.fields.required_text(header.names.topic)?;
         if request.body().is_empty() {
             return Err(Refusal::exception(NO_BODY));
         }
     }
+    let logical = header.queue_id.unwrap_or_default();
+    let held = match static_topic::find(core, header.topic.unwrap_or_default(), logical) {
+        Ok(held) => held,
+        Err(refusal) => return Ok(core.voice.refuse(request, refusal)),
+    };
+    if let Some(held) = held {
+        header.queue_id = Some(held.queue_id);
+    }
     match accept(core, caller, request, &header) {
-        Ok(answer) => Ok(with_region(request, answer)),
+        Ok(mut answer) => {
+            if let Some(held) = held {
+                static_topic::rewrite(&mut answer, logical, held);
+            }
+            Ok(with_region(request, answer))
+        }
         Err(refusal) if refusal.by_exception => Err(refusal),
         Err(refusal) => Ok(with_region(request, core.voice.refuse(request, refusal))),
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rmq_remoting::ResponseCode;
 
+use super::static_topic::Mapping;
 use crate::dialect::Dialect;
 use crate::names::{self, DEFAULT_TOPIC, SCHEDULE_TOPIC};
 use crate::voice::Refusal;
@@ -24,6 +25,8 @@ pub(crate) struct TopicConfig {
     pub(crate) sys_flag: i32,
     pub(crate) order: bool,
     pub(crate) attributes: BTreeMap<String, String>,
+    /// Of a static topic: the logical queues that are held here.
+    pub(crate) mapping: Option<Mapping>,
 }
 
 impl TopicConfig {
@@ -37,6 +40,7 @@ impl TopicConfig {
             sys_flag: 0,
             order: false,
             attributes: BTreeMap::new(),
+            mapping: None,
         }
     }
 

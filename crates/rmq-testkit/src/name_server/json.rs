@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::route::{Addresses, Route};
-use crate::broker::BrokerCore;
+use crate::broker::{BrokerCore, Mapping};
 use crate::dialect::Dialect;
 use crate::java_json::{Escapes, quote};
 
@@ -30,7 +30,13 @@ pub(super) fn route(route: &Route, dialect: Dialect, standard: bool) -> String {
         .as_ref()
         .map(|conf| format!("\"orderTopicConf\":{},", form.quote(conf)))
         .unwrap_or_default();
-    format!("{{\"brokerDatas\":[{brokers}],\"filterServerTable\":{{}},{order}\"queueDatas\":[{queues}]}}")
+    let mappings = if route.mappings.is_empty() || !dialect.is_v5() {
+        String::new()
+    } else {
+        let each = route.mappings.iter().map(|(broker, mapping)| form.mapping(broker, &route.topic, mapping));
+        format!(",\"topicQueueMappingByBroker\":{{{}}}", list(each))
+    };
+    format!("{{\"brokerDatas\":[{brokers}],\"filterServerTable\":{{}},{order}\"queueDatas\":[{queues}]{mappings}}}")
 }
 
 /// The body of GET_BROKER_CLUSTER_INFO (`ClusterInfo`), always with bare number keys.
@@ -62,6 +68,16 @@ struct Form {
 impl Form {
     fn quote(&self, text: &str) -> String {
         quote(text, self.escapes)
+    }
+
+    fn mapping(&self, broker: &str, topic: &str, mapping: &Mapping) -> String {
+        let mark = if self.standard { "\"" } else { "" };
+        let ids = list(mapping.held.iter().map(|(logical, held)| format!("{mark}{logical}{mark}:{}", held.queue_id)));
+        let (name, topic) = (self.quote(broker), self.quote(topic));
+        format!(
+            "{name}:{{\"bname\":{name},\"currIdMap\":{{{ids}}},\"dirty\":false,\"epoch\":{},\"scope\":\"__global__\",\"topic\":{topic},\"totalQueues\":{}}}",
+            mapping.epoch, mapping.total
+        )
     }
 
     fn broker(&self, broker: &Addresses) -> String {
@@ -101,5 +117,20 @@ mod tests {
         );
         let ordered = route(&example.order_conf("broker-a:4"), Dialect::V5, true);
         assert!(ordered.contains(r#""filterServerTable":{},"orderTopicConf":"broker-a:4","queueDatas""#), "{ordered}");
+    }
+
+    #[test]
+    fn a_static_topic_shows_its_mapping_and_only_to_clients_of_5_x() {
+        let held = BTreeMap::from([(2, crate::broker::Held { queue_id: 1, starts_at: 7 })]);
+        let mapping = Mapping { total: 4, epoch: 3, held };
+        let example = Route { mappings: vec![("broker-a".into(), mapping)], topic: "t".into(), ..Route::new() };
+        let text = |id: &str| {
+            format!(
+                r#""queueDatas":[],"topicQueueMappingByBroker":{{"broker-a":{{"bname":"broker-a","currIdMap":{{{id}:1}},"dirty":false,"epoch":3,"scope":"__global__","topic":"t","totalQueues":4}}}}}}"#
+            )
+        };
+        assert!(route(&example, Dialect::V5, true).ends_with(&text("\"2\"")));
+        assert!(route(&example, Dialect::V5, false).ends_with(&text("2")));
+        assert!(route(&example, Dialect::V4_9, true).ends_with(r#""queueDatas":[]}"#));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::broker::Mapping;
+
 /// What a name server answers for a topic.
 ///
 /// ```
@@ -21,6 +23,9 @@ pub struct Route {
     pub(super) order_topic_conf: Option<String>,
     pub(super) queues: Vec<Queues>,
     pub(super) brokers: Vec<Addresses>,
+    /// Of a static topic: what each broker holds of its logical queues.
+    pub(super) mappings: Vec<(String, Mapping)>,
+    pub(super) topic: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -53,9 +53,11 @@ impl Topology {
         if let Some(scripted) = self.scripted.lock().get(topic) {
             return scripted.clone();
         }
-        let mut route = Route { order_topic_conf: self.order_confs.lock().get(topic).cloned(), ..Route::default() };
+        let order_topic_conf = self.order_confs.lock().get(topic).cloned();
+        let mut route = Route { order_topic_conf, topic: topic.to_owned(), ..Route::default() };
         for broker in self.brokers() {
             let Some(config) = broker.topics.get(topic) else { continue };
+            route.mappings.extend(config.mapping.map(|mapping| (broker.name.to_string(), mapping)));
             route.queues.push(Queues {
                 broker: broker.name.to_string(),
                 read: config.read_queues,

@@ -40,11 +40,12 @@ impl MemoryNetwork {
 
     /// Opens a pipe to `address`.
     pub(crate) fn connect(&self, address: &str) -> io::Result<MemoryEnd> {
-        let refused = |why: &str| io::Error::new(io::ErrorKind::ConnectionRefused, format!("{address}: {why}"));
-        let port = self.ports.lock().get(address).cloned().ok_or_else(|| refused("no such address in this cluster"))?;
+        let refused = |why: String| io::Error::new(io::ErrorKind::ConnectionRefused, why);
+        let unknown = || refused(format!("{address} is no address of this cluster"));
+        let port = self.ports.lock().get(address).cloned().ok_or_else(unknown)?;
         let mut state = port.state.lock();
         if !state.listening {
-            return Err(refused("nobody listens"));
+            return Err(refused("nobody listens".to_owned()));
         }
         let (theirs, ours) = MemoryEnd::pair(PIPE_BYTES);
         state.waiting.push_back((ours, self.next_client()));
@@ -100,7 +101,7 @@ mod tests {
         let network = MemoryNetwork::default();
         assert_eq!(network.connect("10.0.0.1:1").unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         let port = network.port("10.0.0.1:1");
-        assert_eq!(network.connect("10.0.0.1:1").unwrap_err().to_string(), "10.0.0.1:1: nobody listens");
+        assert_eq!(network.connect("10.0.0.1:1").unwrap_err().to_string(), "nobody listens");
         port.listen();
         network.connect("10.0.0.1:1").unwrap();
         network.connect("10.0.0.1:1").unwrap();

@@ -8,10 +8,14 @@
 
 mod load;
 
+use std::env;
+use std::fs::File;
+use std::io::Write as _;
 use std::time::Duration;
 
 use real_servers::ClusterSpec;
 use rmq_producer::Producer;
+use serde_json::json;
 
 use self::load::{IN_FLIGHT, Load};
 use crate::ledger::{Ledger, Sent, Tally};
@@ -31,10 +35,30 @@ fn no_send_fails_nothing_is_lost_and_every_copy_was_told_of_when_a_broker_is_sus
             assert!(tally.failed_attempts_on(BROKER) <= 4 * IN_FLIGHT, "it was not set aside: {tally:?}");
             if Load::is_full() {
                 println!("{fault:?}: {:.2} of the {undisturbed:.2} s without", disturbed / undisturbed);
+                report(place, fault, &tally, undisturbed, disturbed);
             }
         }
     };
     if Load::is_full() { in_real_places_alone(two_brokers, runs) } else { everywhere_alone(two_brokers, runs) }
+}
+
+/// Appends the figures of one run to the file that `cargo xtask bench --faults` names, as a line of JSON.
+fn report(place: &Place, fault: Fault, tally: &Tally, undisturbed: f64, disturbed: f64) {
+    let Some(file) = env::var_os("RMQ_FAULT_REPORT") else { return };
+    let line = json!({
+        "place": place.to_string(),
+        "fault": format!("{fault:?}"),
+        "sends": tally.sends,
+        "undisturbedSeconds": undisturbed,
+        "seconds": disturbed,
+        "failedSends": tally.failed,
+        "failedAttempts": tally.failed_attempts,
+        "maybeStored": tally.maybe_stored,
+        "extraCopies": tally.extra_copies,
+        "longestSendMillis": u64::try_from(tally.longest_send_millis).expect("less than an age"),
+    });
+    let file = File::options().create(true).append(true).open(&file);
+    writeln!(file.expect("the report can be written"), "{line}").expect("the disk has room");
 }
 
 /// What happens to the broker when half of the sends are over.

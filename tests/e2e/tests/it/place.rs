@@ -8,6 +8,7 @@
 
 mod site;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -63,6 +64,15 @@ pub(crate) fn everywhere_alone(spec: impl Fn(Release) -> ClusterSpec, body: impl
     visit(&[Site::scripted(), Site::real()].concat(), |site| own(site, &spec), body);
 }
 
+/// Like [`everywhere_alone`], with two name servers in every place.
+pub(crate) fn everywhere_alone_with_two_name_servers(
+    spec: impl Fn(Release) -> ClusterSpec,
+    body: impl AsyncFn(&Place),
+) {
+    let spec = |release| spec(release).name_servers(2);
+    visit_as(&[Site::scripted(), Site::real()].concat(), 2, |site| own(site, &spec), body);
+}
+
 /// Runs the body on real servers of its own, which start as `spec` says.
 pub(crate) fn in_real_places_alone(spec: impl Fn(Release) -> ClusterSpec, body: impl AsyncFn(&Place)) {
     visit(&Site::real(), |site| own(site, &spec), body);
@@ -114,6 +124,10 @@ fn own(site: Site, spec: impl Fn(Release) -> ClusterSpec) -> Result<Servers> {
 }
 
 fn visit(sites: &[Site], real: impl Fn(Site) -> Result<Servers>, body: impl AsyncFn(&Place)) {
+    visit_as(sites, 1, real, body);
+}
+
+fn visit_as(sites: &[Site], name_servers: usize, real: impl Fn(Site) -> Result<Servers>, body: impl AsyncFn(&Place)) {
     let mut failed = Vec::new();
     for &site in sites {
         let started = Instant::now();
@@ -122,7 +136,13 @@ fn visit(sites: &[Site], real: impl Fn(Site) -> Result<Servers>, body: impl Asyn
             site.runtime().block_on(async {
                 let servers = match servers {
                     Some(servers) => servers,
-                    None => Servers::Scripted(site.test_cluster().start().await.expect("a scripted cluster starts")),
+                    None => Servers::Scripted(
+                        site.test_cluster()
+                            .name_servers(name_servers)
+                            .start()
+                            .await
+                            .expect("a scripted cluster starts"),
+                    ),
                 };
                 let place = Place { site, servers };
                 tokio::time::timeout(site.patience(), body(&place)).await.expect("the test ends in time");
@@ -135,6 +155,12 @@ fn visit(sites: &[Site], real: impl Fn(Site) -> Result<Servers>, body: impl Asyn
         println!("in {site}: {:.1} s", started.elapsed().as_secs_f64());
     }
     assert!(failed.is_empty(), "failed in {}", failed.join(", in "));
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.site.fmt(f)
+    }
 }
 
 /// The cluster as clients see it.
@@ -179,6 +205,25 @@ impl Place {
         let topic = unique(label);
         self.change_topic(&topic, queues, PERM_READ_WRITE).await;
         topic
+    }
+
+    /// A static topic of the test's own, with this many logical queues over all masters; brokers of 4.9 have none.
+    pub(crate) async fn static_topic(&self, label: &str, queues: i32) -> Option<String> {
+        if self.release() == Release::V4 {
+            return None;
+        }
+        let topic = unique(label);
+        match &self.servers {
+            Servers::Scripted(cluster) => {
+                let holders: Vec<_> = (0..queues).map(|id| ["broker-a", "broker-b"][id as usize % 2]).collect();
+                cluster.create_static_topic(&topic, &holders);
+            }
+            Servers::Shared(_) | Servers::Own(_) => {
+                let created = topic_admin::create_static(&self.name_servers(), &topic, queues).await;
+                created.expect("the brokers take the topic");
+            }
+        }
+        Some(topic)
     }
 
     /// Creates the topic or changes it on every master, and waits until the name server says so.
@@ -274,6 +319,35 @@ impl Place {
                 tokio::task::block_in_place(restart).expect("the broker starts again");
             }
             Servers::Shared(_) => panic!("shared servers are not restarted"),
+        }
+    }
+
+    /// Kills a broker and starts it again on the same store at another port; returns its new address.
+    pub(crate) async fn move_broker(&self, name: &str) -> String {
+        match &self.servers {
+            Servers::Scripted(cluster) => cluster.broker(name).move_to_new_port().await.expect("a free port"),
+            Servers::Own(own) => {
+                let go = || own.cluster.broker(name)?.move_to_new_port();
+                tokio::task::block_in_place(go).expect("the broker starts again")
+            }
+            Servers::Shared(_) => panic!("shared servers are not moved"),
+        }
+    }
+
+    /// Kills the name server that a client names by this address, as SIGKILL does.
+    pub(crate) async fn kill_name_server(&self, address: &str) {
+        match &self.servers {
+            Servers::Scripted(cluster) => {
+                let servers = (0..cluster.name_servers().split(';').count()).map(|n| cluster.name_server_at(n));
+                let server = servers.into_iter().find(|server| server.address() == address);
+                server.expect("one of the list").kill().await;
+            }
+            Servers::Own(own) => {
+                let server = own.cluster.name_servers().find(|server| server.address() == address);
+                let kill = || server.expect("one of the list").kill();
+                tokio::task::block_in_place(kill).expect("the name server is killed");
+            }
+            Servers::Shared(_) => panic!("shared servers are not killed"),
         }
     }
 

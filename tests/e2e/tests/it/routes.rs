@@ -6,7 +6,7 @@ use std::time::Duration;
 use rmq_producer::{Message, Producer, SendErrorKind, SendResult};
 
 use crate::expectation::assert_holds;
-use crate::place::{PERM_READ, PERM_READ_WRITE, Place, eventually, everywhere, in_scripted_places};
+use crate::place::{PERM_READ, PERM_READ_WRITE, Place, eventually, everywhere};
 
 #[test]
 fn a_route_change_is_picked_up_by_a_running_producer() {
@@ -61,27 +61,6 @@ fn a_dead_name_server_in_the_list_is_passed_over() {
             send(&producer, &topic, 2, &mut sent).await;
         }
         assert_holds(place, &topic, &sent).await;
-    });
-}
-
-#[test]
-fn a_broker_that_moves_to_another_address_is_found_again() {
-    in_scripted_places(async |place, cluster| {
-        let topic = place.topic("moved-broker", 2).await;
-        let producer = quick(place).await;
-        let mut sent = Vec::new();
-        send(&producer, &topic, 4, &mut sent).await;
-        let address = cluster.broker("broker-a").move_to_new_port().await.expect("a free port");
-        eventually("the broker is reached at its new address", async || {
-            let message = Message::new(&*topic, "where are you");
-            let Ok(result) = producer.send(message.clone()).timeout(Duration::from_secs(2)).await else { return false };
-            let found = result.attempts()[0].address().is_some_and(|there| there.as_str() == address);
-            sent.push((message, result));
-            found
-        })
-        .await;
-        // Its older messages have ids of the older address, which is why only the count is compared.
-        assert_eq!(place.read(&topic, sent.len()).await.len(), sent.len());
     });
 }
 

@@ -53,6 +53,54 @@ pub(crate) async fn change(
     bail!("the name server does not show {topic} with {queues} queues and permission {perm}")
 }
 
+/// Creates a static topic of 5.x with so many logical queues, spread over all masters, as `mqadmin updateStaticTopic` does; returns when the
+/// name server shows all of them.
+pub(crate) async fn create_static(name_servers: &str, topic: &str, queues: i32) -> Result<()> {
+    let client = RemotingClient::builder().build()?;
+    let name_server = Endpoint::parse(name_servers.split(';').next().unwrap_or_default())?;
+    let model = route(&client, &name_server, "TBW102").await?.context("no route of TBW102")?;
+    let masters: Vec<(&str, &str)> = model.masters().collect();
+    ensure!(!masters.is_empty(), "no master");
+    for (number, (broker, address)) in masters.iter().enumerate() {
+        let logical = (0..queues).filter(|id| *id as usize % masters.len() == number);
+        let held: Vec<String> = logical
+            .zip(0..)
+            .map(|(logical, own)| {
+                format!(
+                    r#""{logical}":[{{"gen":0,"queueId":{own},"bname":"{broker}","logicOffset":0,"startOffset":0,"endOffset":-1,"timeOfStart":-1,"timeOfEnd":-1}}]"#
+                )
+            })
+            .collect();
+        let body = format!(
+            r#"{{"topic":"{topic}","scope":"__global__","totalQueues":{queues},"bname":"{broker}","epoch":1,"dirty":false,"currIdMap":{{}},"hostedQueues":{{{}}}}}"#,
+            held.join(",")
+        );
+        let request = RemotingCommand::request(UPDATE_AND_CREATE_STATIC_TOPIC)
+            .with_field("topic", topic)
+            .with_field("defaultTopic", "TBW102")
+            .with_field("readQueueNums", held.len().to_string())
+            .with_field("writeQueueNums", held.len().to_string())
+            .with_field("perm", "6")
+            .with_field("topicFilterType", "SINGLE_TAG")
+            .with_field("topicSysFlag", "0")
+            .with_field("order", "false")
+            .with_field("force", "false")
+            .with_body(body);
+        ask(&client, &Endpoint::parse(address)?, request).await?;
+    }
+    for _ in 0..POLLS {
+        if let Some(route) = route(&client, &name_server, topic).await? {
+            let mappings = route.topic_queue_mapping_by_broker.iter().flatten();
+            if mappings.map(|(_, mapping)| mapping.curr_id_map.len()).sum::<usize>() == queues as usize {
+                client.shutdown(TIMEOUT).await;
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("the name server does not show {topic} with {queues} logical queues")
+}
+
 /// Has the name server tell the brokers that the topic is an ordered one; they hear of it when they register next.
 pub(crate) async fn make_ordered(name_servers: &str, topic: &str, order: &str) -> Result<()> {
     let client = RemotingClient::builder().build()?;
@@ -90,5 +138,6 @@ async fn route(client: &RemotingClient, name_server: &Endpoint, topic: &str) -> 
     }
 }
 
+const UPDATE_AND_CREATE_STATIC_TOPIC: RequestCode = RequestCode(513);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLLS: usize = 1_000;

@@ -78,6 +78,74 @@ async fn whoever_waits_is_served_in_order_and_turned_away_by_the_close() {
     assert_eq!(gate.held_bytes(), 0);
 }
 
+async fn is_over(flush: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+    tokio::time::timeout(Duration::from_millis(1), flush).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_those_inside_and_not_for_those_who_come_later() {
+    let gate = gate(10, 100);
+    gate.flush().await;
+    let (one, two) = (gate.try_enter(1).ok().unwrap(), gate.try_enter(1).ok().unwrap());
+    let mut flush = Box::pin(gate.flush());
+    assert!(!is_over(&mut flush).await);
+    let later = gate.try_enter(1).ok().unwrap();
+    drop(one);
+    assert!(!is_over(&mut flush).await);
+    drop(two);
+    assert!(is_over(&mut flush).await);
+    assert_eq!(gate.count(), 1);
+    drop(later);
+    gate.flush().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_ones_that_leave_early_do_not_count() {
+    let gate = gate(10, 100);
+    let slow = gate.try_enter(1).ok().unwrap();
+    let mut flush = Box::pin(gate.flush());
+    assert!(!is_over(&mut flush).await);
+    for _ in 0..100 {
+        drop(gate.try_enter(1).ok().unwrap());
+        assert!(!is_over(&mut flush).await);
+    }
+    drop(slow);
+    assert!(is_over(&mut flush).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flushes_are_served_in_turn_and_one_that_is_given_up_bars_nobody() {
+    let gate = gate(10, 100);
+    let first = gate.try_enter(1).ok().unwrap();
+    let mut given_up = Box::pin(gate.flush());
+    assert!(!is_over(&mut given_up).await);
+    let second = gate.try_enter(1).ok().unwrap();
+    let mut other = Box::pin(gate.flush());
+    assert!(!is_over(&mut other).await);
+    drop(given_up);
+    assert!(!is_over(&mut other).await);
+    drop(second);
+    assert!(!is_over(&mut other).await, "the first is still inside");
+    drop(first);
+    assert!(is_over(&mut other).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_gate_is_flushed_too_and_empty_counts_both_epochs() {
+    let gate = gate(10, 100);
+    let old = gate.try_enter(1).ok().unwrap();
+    let mut flush = Box::pin(gate.flush());
+    assert!(!is_over(&mut flush).await);
+    let new = gate.try_enter(1).ok().unwrap();
+    gate.close();
+    let mut empty = Box::pin(gate.empty());
+    drop(new);
+    assert!(!is_over(&mut empty).await, "one of the old is inside");
+    assert_eq!(gate.count(), 1);
+    drop(old);
+    assert!(is_over(&mut flush).await && is_over(&mut empty).await);
+}
+
 async fn futures_pending<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
     let mut future = Some(future);
     std::future::poll_fn(|cx| {
