@@ -29,3 +29,4 @@ mod stored;
 mod topic_admin;
 mod trouble;
 mod wire_tap;
+mod zones;
