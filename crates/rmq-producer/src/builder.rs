@@ -50,6 +50,13 @@ impl ProducerBuilder {
         Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
     }
 
+    /// Sets the producer group, where settings came from elsewhere without one.
+    #[doc(alias = "setProducerGroup")]
+    pub fn producer_group(mut self, group: impl Into<String>) -> Self {
+        self.config.producer_group = group.into();
+        self
+    }
+
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
     /// Required, unless they are [discovered](Self::discovery) or [asked for](Self::address_service).
     #[doc(alias = "setNamesrvAddr")]
