@@ -24,7 +24,7 @@ back_pressure = { sends = 1000, bytes = "16MiB" }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let text = std::env::args().nth(1).map_or(Ok(FILE.to_owned()), std::fs::read_to_string)?;
+    let text = std::env::args().nth(1).map_or_else(|| Ok(FILE.to_owned()), std::fs::read_to_string)?;
     let mut config: ProducerConfig = toml::from_str(&text)?;
     config.overlay_env()?; // NAMESRV_ADDR, ROCKETMQ_NAMESPACE, ROCKETMQ_ACCESS_KEY, …
 

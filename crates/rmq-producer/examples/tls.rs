@@ -20,7 +20,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("sending to the cluster of {name_servers}");
             let config = ProducerConfig::from_env()?; // ROCKETMQ_TLS is read here, too
             let tls = config.tls.clone().unwrap_or_default();
-            let tls = std::env::var("TLS_CA").map_or(tls.clone(), |file| tls.ca_file(file));
+            let tls = match std::env::var("TLS_CA") {
+                Ok(file) => tls.ca_file(file),
+                Err(_) => tls,
+            };
             let builder = Producer::builder("examples").name_servers(name_servers).tls(tls);
             send(builder).await
         }
