@@ -324,6 +324,22 @@ impl Server<'_> {
         self.signal("CONT")
     }
 
+    /// Asks it to end (SIGTERM) and waits until it is gone.
+    ///
+    /// # Errors
+    /// It does not run, or has not ended within the limit.
+    pub fn terminate(&self, limit: Duration) -> Result<()> {
+        self.signal("TERM")?;
+        let end = Instant::now() + limit;
+        while self.pid().is_some() {
+            if Instant::now() > end {
+                bail!("{} has not ended {limit:?} after SIGTERM", self.name());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// Kills it if it runs, starts it again on the same store and ports, and waits until it serves.
     ///
     /// # Errors

@@ -31,3 +31,4 @@ mod tls;
 mod topic_admin;
 mod trouble;
 mod wire_tap;
+mod zones;

@@ -1,15 +1,18 @@
 //! Servers that go and come back elsewhere while a producer sends: a name server of two is killed, a broker moves to another port.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use real_servers::ClusterSpec;
-use rmq_producer::{Message, Producer, RemotingConfig};
+use rmq_producer::{Message, Producer, RemotingConfig, RpcHook};
+use rmq_remoting::{Endpoint, RemotingCommand, RemotingError, ResponseCode};
 use tokio::task::JoinSet;
 
 use crate::ledger::{Ledger, Sent};
-use crate::place::{Place, eventually, everywhere_alone, everywhere_alone_with_two_name_servers};
+use crate::place::{
+    Place, Release, eventually, everywhere_alone, everywhere_alone_with_two_name_servers, in_real_places_alone,
+};
 
 #[test]
 fn a_name_server_of_two_that_is_killed_costs_no_send() {
@@ -68,6 +71,51 @@ fn a_broker_that_moves_to_another_port_is_followed_and_no_send_fails() {
             check(place, &topic, told).await;
         },
     );
+}
+
+/// Brokers of 5.x that are told to end gracefully answer GO_AWAY for a while; those of 4.9 just close.
+#[test]
+fn brokers_that_end_gracefully_in_turn_cost_no_send() {
+    let spec = |_| {
+        let spec = ClusterSpec::brokers(2).broker_property("enableShutdownGracefully", "true");
+        spec.broker_property("shutdownWaitTimeSeconds", "4")
+    };
+    in_real_places_alone(spec, async |place| {
+        let topic = place.topic("graceful", 2).await;
+        let seen = GoAways::default();
+        let builder = place.builder().rpc_hook(seen.clone());
+        let producer = builder.start().await.expect("the name server answers");
+        let load = Load::start(&vec![producer.clone(); 4], &topic);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut told = Vec::new();
+        for broker in ["broker-a", "broker-b"] {
+            place.terminate_broker(broker).await;
+            place.restart_broker(broker).await;
+            eventually("it takes messages again", async || {
+                let sent = producer.send(Message::new(&*topic, "are you back")).await;
+                let taken = sent.as_ref().is_ok_and(|sent| &**sent.queue().broker_name() == broker);
+                told.push(sent);
+                taken
+            })
+            .await;
+        }
+        told.extend(load.end().await);
+        check(place, &topic, told).await;
+        let go_aways = seen.0.load(Ordering::Relaxed);
+        assert_eq!(go_aways > 0, place.release() == Release::V5, "{go_aways} answers GO_AWAY");
+    });
+}
+
+/// Counts the answers GO_AWAY that are left after the transport has dealt with them.
+#[derive(Clone, Default)]
+struct GoAways(Arc<AtomicUsize>);
+
+impl RpcHook for GoAways {
+    fn after_response(&self, _: &Endpoint, _: &RemotingCommand, outcome: Result<&RemotingCommand, &RemotingError>) {
+        if outcome.is_ok_and(|answer| answer.response_code() == ResponseCode::GO_AWAY) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Every send succeeded, and what callers were told is what brokers hold.

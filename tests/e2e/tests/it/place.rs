@@ -310,6 +310,13 @@ impl Place {
         }
     }
 
+    /// Has a real broker of the test's own end by itself, as SIGTERM does.
+    pub(crate) async fn terminate_broker(&self, name: &str) {
+        let Servers::Own(own) = &self.servers else { panic!("{} has no brokers of its own", self.site) };
+        let terminate = || own.cluster.broker(name)?.terminate(Duration::from_secs(120));
+        tokio::task::block_in_place(terminate).expect("the broker ends");
+    }
+
     /// Starts a killed broker again, on the same store and port, and waits until it serves.
     pub(crate) async fn restart_broker(&self, name: &str) {
         match &self.servers {
