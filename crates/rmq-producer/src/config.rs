@@ -293,6 +293,16 @@ impl ProducerConfig {
         Ok(())
     }
 
+    /// As whom requests are signed, where it is always the same.
+    #[cfg(feature = "acl")]
+    pub(crate) fn access_key(&self) -> Option<String> {
+        let key = |credentials: &rmq_remoting::Credentials| credentials.access_key().to_owned();
+        match self.credentials.as_ref()? {
+            CredentialsSource::Fixed(credentials) => Some(key(credentials)),
+            _ => None,
+        }
+    }
+
     /// The namespace that stands in names: the one set, else the one of the name servers' end point.
     pub(crate) fn name_prefix(&self) -> Namespace {
         match &self.namespace {

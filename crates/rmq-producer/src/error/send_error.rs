@@ -28,6 +28,8 @@ struct Inner {
     message_id: Option<String>,
     attempts: Attempts,
     elapsed: Duration,
+    /// As whom the requests were signed: a name, no secret. Only where a broker refused that.
+    access_key: Option<String>,
 }
 
 /// Why a send as a whole failed.
@@ -202,7 +204,20 @@ impl SendError {
         attempts: Attempts,
         elapsed: Duration,
     ) -> Self {
-        Self { inner: Box::new(Inner { failure, message, message_id, attempts, elapsed }) }
+        Self { inner: Box::new(Inner { failure, message, message_id, attempts, elapsed, access_key: None }) }
+    }
+
+    /// Notes as whom the requests were signed, if a broker refused who was asking.
+    #[cfg(feature = "acl")]
+    pub(crate) fn asked_as(mut self, access_key: impl FnOnce() -> Option<String>) -> Self {
+        let refused = matches!(
+            self.last(),
+            Some(AttemptError::Refused { code, remark, .. }) if super::is_access_refused(*code, remark)
+        );
+        if refused {
+            self.inner.access_key = access_key();
+        }
+        self
     }
 
     /// The error of a send that its runtime took along.
@@ -308,7 +323,11 @@ impl fmt::Display for SendError {
         if self.attempts().len() > 1 {
             write!(f, ", the last of {} attempts", self.attempts().len())?;
         }
-        write!(f, "; {}; {}", self.outcome(), advice::for_kind(self.kind(), self.code(), self.last()))
+        write!(f, "; {}; {}", self.outcome(), advice::for_kind(self.kind(), self.code(), self.last()))?;
+        match &self.inner.access_key {
+            Some(key) => write!(f, " (signed with access key {key:?})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -411,7 +411,10 @@ impl<'a> Delivery<'a> {
     fn failed(&mut self, failure: Failure, attempts: Attempts) -> SendError {
         let message_id = self.prepared.message_id().as_str().to_owned();
         let elapsed = self.elapsed();
-        SendError::new(failure, self.prepared.take_given(), Some(message_id), attempts, elapsed)
+        let error = SendError::new(failure, self.prepared.take_given(), Some(message_id), attempts, elapsed);
+        #[cfg(feature = "acl")]
+        let error = error.asked_as(|| self.sender().config.access_key());
+        error
     }
 
     /// The error of a send whose route has no queue that can be sent to.

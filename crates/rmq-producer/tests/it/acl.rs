@@ -76,6 +76,8 @@ async fn a_refusal_is_final_and_says_what_to_check() {
             let text = error.to_string();
             assert_eq!((error.kind(), error.outcome()), (SendErrorKind::Refused, Outcome::Rejected), "{text}");
             assert!(text.contains(advice), "{text}");
+            let names_a_key = text.contains("signed with access key \"AK\"") || text.contains("access key \"nobody\"");
+            assert!(names_a_key || advice == "set credentials", "{text}");
             assert_eq!(error.attempts().len(), 1, "no other try would end better");
         }
         cluster.set_accounts([Account::new("AK", SECRET).only_topics(["invoices"])]);
