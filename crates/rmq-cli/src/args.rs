@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod access;
 mod property;
 mod time;
 mod topic_queues;
 
+pub(crate) use access::Access;
 pub(crate) use property::Property;
 pub(crate) use topic_queues::TopicQueues;
 
@@ -50,6 +52,9 @@ pub(crate) struct DemoArgs {
     /// The topic to send to; brokers create it if they are allowed to
     #[arg(long, short = 't', default_value = "rmq-demo")]
     pub(crate) topic: String,
+
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 /// Send one message, or many of the same
@@ -98,20 +103,24 @@ pub(crate) struct SendArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The producer group
-    #[arg(long, short = 'g', default_value = "rmq-cli", value_name = "GROUP")]
-    pub(crate) group: String,
+    /// The producer group [default: rmq-cli]
+    #[arg(long, short = 'g', value_name = "GROUP")]
+    pub(crate) group: Option<String>,
 
-    /// How long one send may take, such as `500ms`, `3s` or `1m`
-    #[arg(long, default_value = "3s", value_name = "TIME", value_parser = time::parse)]
-    pub(crate) timeout: Duration,
-    /// How often a failed message is tried again, at another broker where there is one.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(crate) retries: u32,
+    /// How long one send may take, such as `500ms`, `3s` or `1m` [default: 3s]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) timeout: Option<Duration>,
 
-    /// How request headers are written
-    #[arg(long, value_enum, default_value_t = HeaderForm::Json, value_name = "FORM")]
-    pub(crate) header_encoding: HeaderForm,
+    /// How often a failed message is tried again, at another broker where there is one [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+
+    /// How request headers are written [default: json]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) header_encoding: Option<HeaderForm>,
+
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 /// Where the message body comes from: exactly one of these.
@@ -148,6 +157,9 @@ pub(crate) struct RouteArgs {
     /// How long the look-up may take, such as `500ms` or `3s`
     #[arg(long, default_value = "3s", value_name = "TIME", value_parser = time::parse)]
     pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 /// Run a cluster for development inside this process until Ctrl-C; Java and Go clients can use it too
@@ -184,9 +196,9 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NameServers {
-    /// The cluster's name servers, `HOST:PORT` separated by `;`
-    #[arg(long, short = 'n', env = "NAMESRV_ADDR", value_name = "HOST:PORT")]
-    pub(crate) namesrv: String,
+    /// The cluster's name servers, `HOST:PORT` separated by `;` [or: NAMESRV_ADDR, or in --config]
+    #[arg(long, short = 'n', value_name = "HOST:PORT")]
+    pub(crate) namesrv: Option<String>,
 }
 
 /// How request headers are written.
@@ -245,9 +257,9 @@ mod tests {
     #[test]
     fn a_send_has_defaults_for_all_but_address_topic_and_body() {
         let args = send("rmq send --namesrv h:9876 --topic t --body x");
-        assert_eq!((args.name_servers.namesrv.as_str(), args.topic.as_str()), ("h:9876", "t"));
-        assert_eq!((args.count, args.concurrency, args.timeout), (1, 16, Duration::from_secs(3)));
-        assert_eq!((args.group.as_str(), args.header_encoding), ("rmq-cli", HeaderForm::Json));
+        assert_eq!((args.name_servers.namesrv.as_deref(), args.topic.as_str()), (Some("h:9876"), "t"));
+        assert_eq!((args.count, args.concurrency, args.timeout), (1, 16, None));
+        assert_eq!((args.group, args.header_encoding), (None, None));
         assert!(!args.oneway && !args.json && args.keys.is_empty() && args.properties.is_empty() && args.tag.is_none());
     }
 
@@ -261,7 +273,7 @@ mod tests {
         assert_eq!(args.keys, ["k1", "k2"]);
         let properties: Vec<_> = args.properties.iter().map(|p| (p.name.as_str(), p.value.as_str())).collect();
         assert_eq!(properties, [("a", "b"), ("c", "d=e")]);
-        assert_eq!((args.timeout, args.header_encoding), (Duration::from_millis(500), HeaderForm::Binary));
+        assert_eq!((args.timeout, args.header_encoding), (Some(Duration::from_millis(500)), Some(HeaderForm::Binary)));
         assert!(args.oneway && args.json);
     }
 
@@ -301,6 +313,23 @@ mod tests {
         assert_eq!(refusal("rmq serve --host localhost"), ErrorKind::ValueValidation);
         assert_eq!(refusal("rmq serve --topic a"), ErrorKind::ValueValidation);
         assert_eq!(refusal("rmq serve --dialect 3"), ErrorKind::InvalidValue);
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let args = send("rmq send -n h:1 -t t --body x --access-key AK --secret-key canary --security-token canary");
+        let text = format!("{args:?}");
+        assert!(text.contains("AK") && !text.contains("canary"), "{text}");
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        for half in ["--tls-cert f", "--tls-key f"] {
+            let line = format!("rmq send -n h:1 -t t --body x {half}");
+            assert_eq!(refusal(&line), ErrorKind::MissingRequiredArgument, "{half}");
+        }
+        let access = send("rmq send -n h:1 -t t --body x --tls-cert c --tls-key k").access;
+        assert_eq!((access.tls_flag(), access.key_flag()), (Some("--tls-cert"), None));
     }
 
     #[test]

@@ -19,11 +19,22 @@ pub(crate) enum Trouble {
     Silent,
     /// Something listens, but speaks another protocol, or is another kind of server.
     OtherServer(String),
+    /// TLS with it did not come about; the text says what to do.
+    #[cfg(feature = "tls")]
+    Tls(String),
     Other(String),
 }
 
 impl Trouble {
     pub(crate) fn of(error: &RemotingError) -> Self {
+        #[cfg(feature = "tls")]
+        if let RemotingError::Connect { source, .. }
+        | RemotingError::BackingOff { source: Some(source), .. }
+        | RemotingError::ConnectionLost { cause: ConnectionEnd::Io(source), .. } = error
+            && let Some(error) = rmq_producer::TlsError::of(source)
+        {
+            return Self::Tls(error.to_string());
+        }
         match error {
             RemotingError::Connect { source, .. } | RemotingError::BackingOff { source: Some(source), .. } => {
                 Self::of_dial(source)
@@ -58,6 +69,8 @@ impl Trouble {
             Self::Refused => "connection refused",
             Self::Silent => "no answer",
             Self::OtherServer(detail) | Self::Other(detail) => detail,
+            #[cfg(feature = "tls")]
+            Self::Tls(detail) => detail,
         }
     }
 }
@@ -89,6 +102,8 @@ pub(crate) fn name_servers<'a>(troubles: impl IntoIterator<Item = (&'a Endpoint,
             "what listens at {addr} is no name server ({detail}): check the port in --namesrv (name servers usually have 9876, \
              brokers 10911, proxies 8081)"
         ),
+        #[cfg(feature = "tls")]
+        Trouble::Tls(detail) => detail.clone(),
         Trouble::Other(detail) => {
             format!("name server {addr} cannot be used ({detail}): check its host and port in --namesrv")
         }
@@ -115,7 +130,9 @@ pub(crate) fn of_start(error: &StartError) -> String {
 /// What is wrong with a list of name servers.
 pub(crate) fn of_list(error: &InvalidNameServers) -> String {
     match error {
-        InvalidNameServers::Empty => "--namesrv is empty: write HOST:PORT, for example 127.0.0.1:9876".to_owned(),
+        InvalidNameServers::Empty => {
+            "--namesrv is empty: write HOST:PORT, for example 127.0.0.1:9876; or set NAMESRV_ADDR, or name_servers in --config".to_owned()
+        }
         other => format!("--namesrv: {other}"),
     }
 }

@@ -7,10 +7,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rmq_producer::Producer;
+use rmq_producer::{Producer, ProducerConfig};
 use rmq_testkit::TestCluster;
 use tokio::time::Instant;
 
+use crate::access;
 use crate::args::DemoArgs;
 use crate::burst::{Burst, Ended};
 use crate::number::Size;
@@ -35,16 +36,21 @@ struct Sent {
 
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     rmq_message::validate_topic(&args.topic)?;
-    let (cluster, name_servers) = match &args.namesrv {
-        Some(name_servers) => (None, name_servers.clone()),
+    let (cluster, config) = match &args.namesrv {
+        Some(name_servers) => (None, access::config(&args.access, GROUP, Some(name_servers))?),
         None => {
+            if let Some(flag) = args.access.any_flag() {
+                anyhow::bail!("{flag} is for a cluster of yours: name it with --namesrv HOST:PORT");
+            }
             let cluster = TestCluster::builder().brokers(2).topic(&args.topic, 4).keep_requests(0).start().await?;
-            let name_servers = cluster.name_servers();
-            (Some(cluster), name_servers)
+            let mut config = ProducerConfig::new(GROUP);
+            config.name_servers = cluster.name_servers();
+            (Some(cluster), config)
         }
     };
+    let name_servers = config.name_servers.clone();
     let mut out = io::stdout();
-    let producer = Producer::builder(GROUP).name_servers(name_servers.as_str()).start().await;
+    let producer = Producer::builder_from(config.clone()).start().await;
     let producer = producer.map_err(|error| anyhow::Error::msg(cure::of_start(&error)))?;
     match &cluster {
         Some(_) => {
@@ -73,7 +79,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
             cluster.shutdown().await;
             proof
         }
-        None => Proof::of_offsets(&name_servers, &args.topic, &sent).await,
+        None => Proof::of_offsets(&config, &args.topic, &sent).await,
     };
     writeln!(out, "{proof}\n")?;
     write!(io::stderr(), "{}", tally.remarks()).ok();

@@ -5,23 +5,29 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use rmq_producer::NameServerList;
+use rmq_producer::namespace::Namespace;
+use rmq_producer::{NameServerList, ProducerConfig};
 use rmq_remoting::{Deadline, Endpoint, RemotingClient, RemotingCommand, RequestCode, ResponseCode};
 use rmq_route::TopicRouteData;
 
+use crate::access;
 use crate::cure::{self, Trouble};
 
 pub(crate) struct LookUp {
     remoting: RemotingClient,
     name_servers: NameServerList,
+    /// Topics are asked for by their names in it.
+    namespace: Namespace,
     timeout: Duration,
 }
 
 impl LookUp {
     /// `timeout`: for each question.
-    pub(crate) fn new(name_servers: &str, timeout: Duration) -> anyhow::Result<Self> {
-        let name_servers = NameServerList::parse(name_servers).map_err(|error| anyhow!(cure::of_list(&error)))?;
-        Ok(Self { remoting: RemotingClient::builder().build()?, name_servers, timeout })
+    pub(crate) fn new(config: &ProducerConfig, timeout: Duration) -> anyhow::Result<Self> {
+        let name_servers = NameServerList::parse(&config.name_servers);
+        let name_servers = name_servers.map_err(|error| anyhow!(cure::of_list(&error)))?;
+        let namespace = Namespace::v1(config.namespace.as_deref().unwrap_or_default());
+        Ok(Self { remoting: access::remoting(config)?, name_servers, namespace, timeout })
     }
 
     /// Asks the name servers, one after the other, until one knows the topic.
@@ -48,7 +54,8 @@ impl LookUp {
         topic: &str,
         timeout: Duration,
     ) -> Result<Option<TopicRouteData>, Trouble> {
-        let request = RemotingCommand::request(RequestCode::GET_ROUTEINFO_BY_TOPIC).with_field("topic", topic);
+        let request = RemotingCommand::request(RequestCode::GET_ROUTEINFO_BY_TOPIC)
+            .with_field("topic", self.namespace.wrap(topic));
         let answer = self.remoting.invoke(server, request, timeout).await.map_err(|error| Trouble::of(&error))?;
         match answer.response_code() {
             ResponseCode::SUCCESS => {
@@ -64,7 +71,7 @@ impl LookUp {
     /// Asks a broker for the offset that the next message of a queue will get.
     pub(crate) async fn end_of_queue(&self, broker: &Endpoint, topic: &str, queue_id: i32) -> anyhow::Result<i64> {
         let request = RemotingCommand::request(RequestCode::GET_MAX_OFFSET)
-            .with_field("topic", topic)
+            .with_field("topic", self.namespace.wrap(topic))
             .with_field("queueId", queue_id.to_string());
         let answer = self.remoting.invoke(broker, request, self.timeout).await?;
         if !answer.is_success() {

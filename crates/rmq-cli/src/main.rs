@@ -12,6 +12,7 @@ use clap::Parser as _;
 
 use args::{Cli, Command};
 
+mod access;
 mod args;
 mod burst;
 mod cure;

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use rmq_route::{MASTER_ID, TopicRouteData};
 
+use crate::access;
 use crate::args::RouteArgs;
 use crate::look_up::LookUp;
 use crate::table::{Align, Table};
 
 pub(crate) async fn run(args: RouteArgs) -> anyhow::Result<ExitCode> {
     rmq_message::validate_topic(&args.topic)?;
-    let look_up = LookUp::new(&args.name_servers.namesrv, args.timeout)?;
+    let config = access::config(&args.access, "rmq-cli", args.name_servers.namesrv.as_deref())?;
+    let look_up = LookUp::new(&config, args.timeout)?;
     let route = look_up.route(&args.topic).await?;
     look_up.close().await;
     let text = if args.json { serde_json::to_string_pretty(&route)? + "\n" } else { shown(&args.topic, &route) };

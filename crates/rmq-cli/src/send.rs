@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rmq_message::{Message, MessageLimits};
-use rmq_producer::{HeaderEncoding, Producer, RetryPolicy, SendErrorKind};
+use rmq_producer::{HeaderEncoding, Producer, ProducerConfig, SendErrorKind};
 use tokio::time::Instant;
 
 use crate::INTERRUPTED;
+use crate::access;
 use crate::args::{Body, HeaderForm, SendArgs};
 use crate::burst::{Burst, Ended};
 use crate::cure;
@@ -37,7 +38,7 @@ pub(crate) async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
         count,
         concurrency: args.concurrency,
         oneway: args.oneway,
-        timeout: args.timeout,
+        timeout: producer.config().send_timeout,
     };
     let mut stdout = io::stdout();
     // Lines on a terminal show by themselves how it goes.
@@ -74,15 +75,29 @@ pub(crate) async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn start(args: &SendArgs) -> Result<Producer, String> {
-    let encoding = match args.header_encoding {
-        HeaderForm::Json => HeaderEncoding::Json,
-        HeaderForm::Binary => HeaderEncoding::Rocketmq,
-    };
-    // A look-up that takes longer than a send may take helps nobody.
-    let builder = Producer::builder(args.group.as_str()).header_encoding(encoding).api_timeout(args.timeout);
-    let builder = builder.name_servers(args.name_servers.namesrv.as_str()).send_timeout(args.timeout);
-    let builder = builder.retries(RetryPolicy::times(args.retries));
-    builder.start().await.map_err(|error| cure::of_start(&error))
+    let config = config(args).map_err(|error| cure::chain(error.as_ref()))?;
+    Producer::builder_from(config).start().await.map_err(|error| cure::of_start(&error))
+}
+
+fn config(args: &SendArgs) -> anyhow::Result<ProducerConfig> {
+    let mut config = access::config(&args.access, GROUP, args.name_servers.namesrv.as_deref())?;
+    if let Some(group) = &args.group {
+        config.producer_group.clone_from(group);
+    }
+    if let Some(form) = args.header_encoding {
+        config.header_encoding = match form {
+            HeaderForm::Json => HeaderEncoding::Json,
+            HeaderForm::Binary => HeaderEncoding::Rocketmq,
+        };
+    }
+    if let Some(timeout) = args.timeout {
+        // A look-up that takes longer than a send may take helps nobody.
+        (config.send_timeout, config.api_timeout) = (timeout, timeout);
+    }
+    if let Some(times) = args.retries {
+        config.overlay(serde_json::json!({ "retries": { "times": times } }))?;
+    }
+    Ok(config)
 }
 
 /// One failure stands for all messages.
@@ -135,6 +150,7 @@ fn made_up(size: usize) -> Vec<u8> {
     LETTERS.iter().copied().cycle().take(size).collect()
 }
 
+const GROUP: &str = "rmq-cli";
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 /// More is never read, nor made up: it is refused anyway.
 const MOST_READ: u64 = 64 << 20;

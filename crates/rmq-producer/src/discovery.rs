@@ -8,7 +8,10 @@ mod environment;
 mod http_get;
 
 use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rmq_remoting::{BoxFuture, Endpoint};
@@ -118,6 +121,9 @@ pub enum DiscoveryError {
         /// The time it had.
         after: Duration,
     },
+    /// A [`Discovery`] of one's own panicked.
+    #[error("the look-up of the name servers panicked")]
+    Panicked,
     /// What a [`Discovery`] of one's own says.
     #[error("the name servers could not be looked up")]
     Own(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -130,15 +136,23 @@ impl DiscoveryError {
     }
 }
 
-/// What a producer asks for its name servers.
+/// What a producer asks for its name servers. Code of others runs in it: name and interval are asked for once, by the caller who gives it,
+/// and a panic later is an answer that failed.
 #[derive(Clone)]
-pub(crate) struct Finder(Arc<dyn Discovery>);
+pub(crate) struct Finder {
+    discovery: Arc<dyn Discovery>,
+    name: Arc<str>,
+    interval: Option<Duration>,
+}
 
 impl Finder {
     pub(crate) fn new(discovery: impl Discovery) -> Self {
-        Self(Arc::new(discovery))
+        let name = discovery.name().into();
+        let interval = discovery.interval().map(|interval| interval.max(SHORTEST_INTERVAL));
+        Self { discovery: Arc::new(discovery), name, interval }
     }
 
+    /// The service at this address.
     pub(crate) fn service(url: &str, unit_name: Option<&str>) -> Self {
         let service = AddressService::new(url);
         Self::new(match unit_name {
@@ -149,34 +163,37 @@ impl Finder {
 
     /// Asks once.
     pub(crate) async fn find(&self, within: Duration) -> Result<NameServerList, DiscoveryError> {
-        match tokio::time::timeout(within, self.0.name_servers()).await {
-            Ok(found) => found,
-            Err(_) => Err(DiscoveryError::Timeout { after: within }),
-        }
+        let mut asked = None;
+        let answer = poll_fn(|cx| {
+            let poll = || asked.get_or_insert_with(|| self.discovery.name_servers()).as_mut().poll(cx);
+            // Whatever state the panic left behind goes with the future.
+            catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Poll::Ready(Err(DiscoveryError::Panicked)))
+        });
+        tokio::time::timeout(within, answer).await.unwrap_or(Err(DiscoveryError::Timeout { after: within }))
     }
 
     pub(crate) fn check(&self) -> Result<(), DiscoveryError> {
-        self.0.check()
+        self.discovery.check()
     }
 
-    pub(crate) fn name(&self) -> String {
-        self.0.name()
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn interval(&self) -> Option<Duration> {
-        self.0.interval().map(|interval| interval.max(SHORTEST_INTERVAL))
+        self.interval
     }
 }
 
 impl PartialEq for Finder {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.name() == other.name()
+        self.name == other.name
     }
 }
 
 impl fmt::Debug for Finder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Finder").field(&self.name()).finish()
+        f.debug_tuple("Finder").field(&self.name).finish()
     }
 }
 

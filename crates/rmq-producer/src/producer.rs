@@ -219,7 +219,7 @@ impl Producer {
     }
 
     /// Subscribes to connections that come and go: those of this producer and of the producers that share its client id. A slow subscriber
-    /// loses the oldest events; the last one has been when the producer's end closes the channel.
+    /// loses the oldest events. The channel ends when the last handle of them is gone.
     ///
     /// # Examples
     /// ```no_run

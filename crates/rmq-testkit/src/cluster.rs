@@ -205,7 +205,7 @@ impl TestCluster {
         old.epoch += 1;
         let (total, epoch) = (old.total, old.epoch);
         from.put_static_topic(topic, old);
-        let mut new = target.static_topic(topic).unwrap_or(Mapping { total, ..Mapping::default() });
+        let mut new = target.static_topic(topic).unwrap_or_else(|| Mapping { total, ..Mapping::default() });
         let queue_id = target.topic(topic).map_or(0, |(_, write, _)| write);
         new.epoch = epoch;
         new.held.insert(logical, Held { queue_id, starts_at });

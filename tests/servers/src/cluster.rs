@@ -37,6 +37,7 @@ pub struct Cluster {
     name_servers: Vec<Row>,
     brokers: Vec<Row>,
     probe_topic: &'static str,
+    ports_only: bool,
     start_limit: Duration,
     cache: Cache,
     alone: Option<File>,
@@ -123,6 +124,7 @@ impl Cluster {
             name_servers,
             brokers,
             probe_topic: spec.probe_topic(),
+            ports_only: spec.ports_only,
             start_limit: spec.start_limit,
             cache: home.cache().clone(),
             alone: None,
@@ -138,9 +140,7 @@ impl Cluster {
         }
         // a broker that finds no name server registers only after 10 more seconds
         for row in &self.name_servers {
-            self.until(end, row, || {
-                wire::route(row.address(), self.probe_topic).map(|_| true).map_err(|e| e.to_string())
-            })?;
+            self.until_it_answers(row, end)?;
         }
         for row in &self.brokers {
             self.supervisor.launch(&row.name, &row.launch)?;
@@ -220,7 +220,20 @@ impl Cluster {
         self.supervisor.detach(lease)
     }
 
+    /// Waits for a name server.
+    fn until_it_answers(&self, row: &Row, end: Instant) -> Result<()> {
+        if self.ports_only {
+            return self.until(end, row, || wire::listens(row.address()).map_err(|error| error.to_string()));
+        }
+        self.until(end, row, || {
+            wire::route(row.address(), self.probe_topic).map(|_| true).map_err(|error| error.to_string())
+        })
+    }
+
     fn until_it_serves(&self, broker: &Row, end: Instant) -> Result<()> {
+        if self.ports_only {
+            return self.until(end, broker, || wire::listens(broker.address()).map_err(|error| error.to_string()));
+        }
         let quoted = format!("\"{}\"", broker.address());
         for name_server in &self.name_servers {
             if self.supervisor.running(&name_server.name).is_none() {
@@ -324,9 +337,7 @@ impl Server<'_> {
         if cluster.brokers.iter().any(|broker| broker.name == row.name) {
             cluster.until_it_serves(row, end)
         } else {
-            cluster.until(end, row, || {
-                wire::route(row.address(), cluster.probe_topic).map(|_| true).map_err(|e| e.to_string())
-            })
+            cluster.until_it_answers(row, end)
         }
     }
 

@@ -25,7 +25,7 @@ impl Launch {
     /// Prepares a name server.
     pub(crate) fn name_server(home: &Home, leash: &Path, folder: &Path, spec: &ClusterSpec, port: u16) -> Result<Self> {
         let text = name_server_conf(folder, port, &spec.name_server_properties);
-        Self::write(home, leash, folder, &text, &spec.jvm_options, &NAME_SERVER)
+        Self::write(home, leash, folder, &text, spec, &NAME_SERVER)
     }
 
     /// Prepares a broker that registers with these name servers.
@@ -46,7 +46,7 @@ impl Launch {
             name_servers,
             &spec.broker_properties,
         );
-        Self::write(home, leash, folder, &text, &spec.jvm_options, &BROKER)
+        Self::write(home, leash, folder, &text, spec, &BROKER)
     }
 
     /// Lets a broker listen elsewhere from its next start on.
@@ -61,13 +61,16 @@ impl Launch {
         Ok(fs::write(&conf, text.lines().map(line).collect::<String>())?)
     }
 
-    fn write(home: &Home, leash: &Path, folder: &Path, conf: &str, options: &[String], kind: &Kind) -> Result<Self> {
+    fn write(home: &Home, leash: &Path, folder: &Path, conf: &str, spec: &ClusterSpec, kind: &Kind) -> Result<Self> {
         fs::create_dir_all(folder.join("conf"))?;
         let conf_file = folder.join(CONF);
         fs::write(&conf_file, conf)?;
         // 4.9 does not start without them; empty means that nothing is logged to files
         for name in ["namesrv", "broker", "tools"] {
             fs::write(folder.join("conf").join(format!("logback_{name}.xml")), "<configuration/>\n")?;
+        }
+        for (name, text) in &spec.conf_files {
+            fs::write(folder.join("conf").join(name), text)?;
         }
         let mut words = vec![home.jdk().java().display().to_string()];
         words.extend(OPEN_PACKAGES.iter().chain(kind.options).map(|&word| word.to_owned()));
@@ -76,7 +79,7 @@ impl Launch {
             format!("-Drocketmq.home.dir={}", folder.display()),
             format!("-Drmq.logback.configurationFile={}", folder.join("conf").join(kind.logback).display()),
         ]);
-        words.extend_from_slice(options);
+        words.extend_from_slice(&spec.jvm_options);
         words.extend(["-cp".to_owned(), home.class_path(&[&folder.join("conf"), leash])]);
         words.extend(["Leash".to_owned(), kind.main.to_owned(), "-c".to_owned(), conf_file.display().to_string()]);
         if let Some(bad) = words.iter().find(|word| word.contains(['\n', '\r'])) {

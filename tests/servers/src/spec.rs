@@ -13,6 +13,8 @@ pub struct ClusterSpec {
     pub(crate) broker_properties: Vec<(String, String)>,
     pub(crate) name_server_properties: Vec<(String, String)>,
     pub(crate) jvm_options: Vec<String>,
+    pub(crate) conf_files: Vec<(String, String)>,
+    pub(crate) ports_only: bool,
     pub(crate) start_limit: Duration,
 }
 
@@ -28,6 +30,8 @@ impl ClusterSpec {
             broker_properties: Vec::new(),
             name_server_properties: Vec::new(),
             jvm_options: Vec::new(),
+            conf_files: Vec::new(),
+            ports_only: false,
             start_limit: Duration::from_secs(180),
         }
     }
@@ -60,6 +64,19 @@ impl ClusterSpec {
     /// brings back the optimising compiler, without which the servers start faster.
     pub fn jvm_option(mut self, option: impl Into<String>) -> Self {
         self.jvm_options.push(option.into());
+        self
+    }
+
+    /// A file in the folder `conf` of every server, such as `plain_acl.yml`.
+    pub fn conf_file(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.conf_files.push((name.into(), text.into()));
+        self
+    }
+
+    /// Takes servers for started once their ports are open, because they do not answer questions in plain text; whether clients can work
+    /// already, the test finds out.
+    pub fn ports_only(mut self) -> Self {
+        self.ports_only = true;
         self
     }
 

@@ -44,6 +44,11 @@ pub(crate) fn broker_answers(broker: SocketAddr) -> bool {
     ask(broker, RUNTIME_INFO, &serde_json::json!({})).is_ok()
 }
 
+/// Whether the port is open, whoever speaks what there.
+pub(crate) fn listens(server: SocketAddr) -> Result<bool> {
+    TcpStream::connect_timeout(&server, DIAL).map(|_| true)
+}
+
 fn ask(server: SocketAddr, code: i32, fields: &serde_json::Value) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&server, DIAL)?;
     stream.set_read_timeout(Some(WAIT))?;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
+use rmq_producer::ProducerConfig;
 use rmq_remoting::Endpoint;
 use rmq_testkit::TestCluster;
 
@@ -67,19 +68,19 @@ impl Proof {
         Self::Stored { confirmed, how }
     }
 
-    pub(super) async fn of_offsets(name_servers: &str, topic: &str, sent: &[Sent]) -> Self {
-        match Self::ask(name_servers, topic, sent).await {
+    pub(super) async fn of_offsets(config: &ProducerConfig, topic: &str, sent: &[Sent]) -> Self {
+        match Self::ask(config, topic, sent).await {
             Ok(proof) => proof,
             Err(error) => Self::Unknown(format!("{error:#}")),
         }
     }
 
-    async fn ask(name_servers: &str, topic: &str, sent: &[Sent]) -> anyhow::Result<Self> {
+    async fn ask(config: &ProducerConfig, topic: &str, sent: &[Sent]) -> anyhow::Result<Self> {
         let queues = match places(sent) {
             Ok(queues) => queues,
             Err(problem) => return Ok(Self::Wrong(problem)),
         };
-        let look_up = LookUp::new(name_servers, PATIENCE)?;
+        let look_up = LookUp::new(config, PATIENCE)?;
         // A topic that this demo created may not have come from the brokers to the name server yet.
         let mut tries = 0;
         let route = loop {

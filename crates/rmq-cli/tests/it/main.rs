@@ -1,5 +1,6 @@
 //! The program as its users run it: the built binary against servers of rmq-testkit.
 
+mod access;
 mod command_line;
 mod demo;
 mod program;

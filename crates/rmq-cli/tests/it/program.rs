@@ -27,7 +27,12 @@ pub(crate) fn rmq<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Ran 
 pub(crate) fn command<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rmq"));
     command.args(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
-    command.env_remove("NAMESRV_ADDR").env_remove("RUST_LOG");
+    for variable in ["NAMESRV_ADDR", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    for name in ["NAMESPACE", "ACCESS_KEY", "SECRET_KEY", "SECURITY_TOKEN", "TLS"] {
+        command.env_remove(format!("ROCKETMQ_{name}"));
+    }
     command
 }
 

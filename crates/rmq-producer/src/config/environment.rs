@@ -68,8 +68,8 @@ impl ProducerConfig {
         if let Some(name_servers) = found.name_servers {
             self.name_servers = name_servers;
         }
-        self.address_service = found.address_service.or(self.address_service.take());
-        self.zone = found.zone.or(self.zone.take());
+        self.address_service = found.address_service.or_else(|| self.address_service.take());
+        self.zone = found.zone.or_else(|| self.zone.take());
         self.zone_mode = found.zone_mode.or(self.zone_mode);
         if let Some(namespace) = read("ROCKETMQ_NAMESPACE")? {
             self.namespace = Some(namespace);
@@ -99,9 +99,15 @@ impl ProducerConfig {
 
     #[cfg(feature = "acl")]
     fn set_credentials(&mut self, look_up: &dyn Fn(&'static str) -> Option<OsString>) -> Result<(), EnvironmentError> {
-        let found = rmq_remoting::Credentials::from_variables(look_up);
-        let found =
-            found.map_err(|error| EnvironmentError::new("ROCKETMQ_ACCESS_KEY", &format!("and its kind: {error}")))?;
+        use rmq_remoting::{Credentials, CredentialsError};
+
+        let found = Credentials::from_variables(look_up).map_err(|error| match error {
+            CredentialsError::VariableMissing { variable } => {
+                EnvironmentError::new(variable, "is not set, although other credentials are")
+            }
+            CredentialsError::NotText { variable } => EnvironmentError::new(variable, "holds no Unicode text"),
+            other => EnvironmentError::new(Credentials::ACCESS_KEY_VARIABLE, &format!("is of no use: {other}")),
+        })?;
         if let Some(credentials) = found {
             self.credentials = Some(credentials.into());
         }

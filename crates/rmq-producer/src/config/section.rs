@@ -106,11 +106,22 @@ impl<'de, S: Section> Visitor<'de> for Table<'_, S> {
         while let Some(key) = map.next_key::<String>()? {
             let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
             if !S::KEYS.contains(&key.as_str()) {
-                return Err(A::Error::custom(nearest::unknown_option(self.path, &key, S::KEYS)));
+                return map.next_value_seed(Refused(nearest::unknown_option(self.path, &key, S::KEYS))).map(|()| false);
             }
             self.target.read(&key, Value { map: &mut map, path })?;
         }
         Ok(true)
+    }
+}
+
+/// A value that is not read, so that the error is told with its place in the file.
+struct Refused(String);
+
+impl<'de> DeserializeSeed<'de> for Refused {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        Err(D::Error::custom(self.0))
     }
 }
 

@@ -1,8 +1,8 @@
 //! WatchedTopics: topics that are asked for more often for a while, because their brokers are in motion.
 //!
-//! Each has its own pace, with jitter, and an end; none is asked for twice in its pause.
+//! Each pace, with jitter, has an end of its own: what is watched quickly for a moment is watched slowly for longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 #[derive(Default)]
 pub(super) struct WatchedTopics {
-    topics: Mutex<BTreeMap<Arc<str>, Watched>>,
+    /// By topic and pace.
+    topics: Mutex<BTreeMap<(Arc<str>, Duration), Watched>>,
     /// Told when there is one more.
     added: Notify,
 }
@@ -27,34 +28,22 @@ pub(super) struct Watch {
 
 struct Watched {
     due: Instant,
-    every: Duration,
     until: Instant,
 }
 
 impl WatchedTopics {
-    /// Watches a topic from now on. One that is watched already is watched for the longer of both times, at the quicker pace.
+    /// Watches a topic from now on, in addition to what is watched at another pace.
     pub(super) fn watch(&self, topic: &str, watch: Watch) {
         let now = Instant::now();
         let (due, until) = (now + watch.every, now + watch.during);
         let mut topics = self.topics.lock();
-        match topics.get_mut(topic) {
-            Some(watched) => {
-                watched.until = watched.until.max(until);
-                if watch.every < watched.every {
-                    watched.every = watch.every;
-                    watched.due = watched.due.min(due);
-                }
-            }
-            None => {
-                topics.insert(topic.into(), Watched { due, every: watch.every, until });
-                drop(topics);
-                self.added.notify_one();
-            }
-        }
+        topics.entry((topic.into(), watch.every)).or_insert(Watched { due, until }).until = until;
+        drop(topics);
+        self.added.notify_one();
     }
 
     pub(super) fn forget(&self, topic: &str) {
-        self.topics.lock().remove(topic);
+        self.topics.lock().retain(|(watched, _), _| **watched != *topic);
     }
 
     /// Waits until there are topics to ask for.
@@ -85,13 +74,13 @@ impl WatchedTopics {
         let now = Instant::now();
         let mut topics = self.topics.lock();
         topics.retain(|_, watched| now < watched.until);
-        let mut due = Vec::new();
-        for (topic, watched) in topics.iter_mut().filter(|(_, watched)| watched.due <= now) {
-            let tenth = u64::try_from(watched.every.as_nanos() / 10).unwrap_or(u64::MAX);
-            watched.due = now + watched.every - Duration::from_nanos(random.below(tenth));
-            due.push(Arc::clone(topic));
+        let mut due = BTreeSet::new();
+        for ((topic, every), watched) in topics.iter_mut().filter(|(_, watched)| watched.due <= now) {
+            let tenth = u64::try_from(every.as_nanos() / 10).unwrap_or(u64::MAX);
+            watched.due = now + *every - Duration::from_nanos(random.below(tenth));
+            due.insert(Arc::clone(topic));
         }
-        due
+        due.into_iter().collect()
     }
 }
 
@@ -129,13 +118,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_quicker_pace_and_the_later_end_win() {
+    async fn a_topic_can_be_watched_quickly_for_a_moment_and_slowly_for_longer() {
         let topics = WatchedTopics::default();
-        topics.watch("t", watch(2_000, 60_000));
-        topics.watch("t", watch(500, 1_000));
-        let times = times(&topics, 10_000).await;
-        assert!(times.len() >= 20, "{times:?}");
+        topics.watch("t", watch(500, 1_100));
+        topics.watch("t", watch(2_000, 10_000));
+        let due: Vec<_> = times(&topics, 20_000).await.into_iter().map(|(at, _)| at).collect();
+        assert_eq!(due.iter().filter(|at| **at < 1_500).count(), 2, "{due:?}");
+        assert!((4..=6).contains(&due.iter().filter(|at| **at >= 1_500).count()), "{due:?}");
+        topics.watch("t", watch(500, 60_000));
         topics.forget("t");
-        assert!(self::times(&topics, 10_000).await.is_empty());
+        assert!(times(&topics, 10_000).await.is_empty());
     }
 }

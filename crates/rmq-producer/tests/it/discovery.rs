@@ -46,6 +46,7 @@ impl Discovery for Told {
         Box::pin(async move {
             match list.as_str() {
                 "silence" => std::future::pending().await,
+                "panic" => panic!("as the test wants it"),
                 "failure" => Err(DiscoveryError::own("no registry there")),
                 list => Ok(NameServerList::parse(list)?),
             }
@@ -100,7 +101,7 @@ async fn an_empty_failed_or_missing_answer_changes_nothing() {
     let cluster = start(two_brokers()).await;
     let (told, builder) = told(&cluster, cluster.name_servers());
     let producer = builder.start().await.unwrap();
-    for nothing in ["", ";;", "failure", "silence", "no address:"] {
+    for nothing in ["", ";;", "failure", "panic", "silence", "no address:"] {
         told.say(nothing);
         tokio::time::sleep(seconds(140)).await;
         producer.publish_queues("BenchmarkTest").await.expect("the last list stays");
@@ -116,7 +117,7 @@ async fn an_empty_failed_or_missing_answer_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_finds_none_fails_in_time_and_leaves_nothing_behind() {
     let cluster = start(two_brokers()).await;
-    for (say, within) in [("", 0), ("failure", 0), ("silence", 3)] {
+    for (say, within) in [("", 0), ("failure", 0), ("panic", 0), ("silence", 3)] {
         let (_told, builder) = told(&cluster, say);
         let begun = Instant::now();
         let error = builder.start().await.unwrap_err();

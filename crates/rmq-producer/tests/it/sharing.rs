@@ -364,6 +364,32 @@ async fn who_joins_while_one_of_its_group_ends_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_long_end_longer_than_for_a_request() {
+    let cluster = start(one_broker()).await;
+    let a = join(&cluster, "a").await;
+    a.send(hello()).await.unwrap();
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::delay(seconds(8)).times(1));
+    let (sent, report, ()) = tokio::join!(
+        a.send(hello()).timeout(seconds(60)).into_future(),
+        async {
+            settle().await;
+            a.shutdown(seconds(60)).await
+        },
+        async {
+            tokio::time::sleep(seconds(1)).await;
+            let begun = tokio::time::Instant::now();
+            let error = named(&cluster, "a").start().await.unwrap_err();
+            assert!(matches!(error, StartError::StillEnding { .. }), "{error:?}");
+            assert_eq!(begun.elapsed(), seconds(3));
+            let other = join(&cluster, "b").await;
+            other.send(hello()).await.expect("another group need not wait");
+        }
+    );
+    sent.expect("it was in time");
+    assert!(report.is_clean(), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_that_is_dropped_half_way_bars_nobody() {
     let cluster = start(one_broker()).await;
     let a = join(&cluster, "a").await;
@@ -405,33 +431,32 @@ async fn concurrent_starts_share_one_instance() {
     assert_eq!(tasks(), before);
 }
 
-/// Starts and ends at random on two threads: each start gets an instance that works.
+/// Starts and ends on two threads, six at a time under four groups: each start gets an instance that works.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_ever_gets_a_dead_instance() {
     let cluster = start(TestCluster::builder().topic("orders", 4)).await;
     let mut set = tokio::task::JoinSet::new();
     for n in 0..6 {
-        let names = cluster.name_servers();
+        let builder = Producer::builder(format!("g{}", n % 4))
+            .name_servers(cluster.name_servers())
+            .client_ip([10, 9, 9, 9].into())
+            .instance_name("busy")
+            .api_timeout(seconds(60)) // the clock is real, and the machine may be busy
+            .send_timeout(seconds(60));
         set.spawn(async move {
-            for round in 0..25 {
-                let producer = Producer::builder(format!("g{}", n % 4))
-                    .name_servers(&names)
-                    .client_ip([10, 9, 9, 9].into())
-                    .instance_name("busy")
-                    .api_timeout(seconds(60)) // the clock is real, and the machine may be busy
-                    .send_timeout(seconds(60))
-                    .start()
-                    .await;
-                let producer = match producer {
+            let mut lives = 0;
+            while lives < 50 {
+                let producer = match builder.clone().start().await {
                     Ok(producer) => producer,
                     Err(StartError::GroupTaken { .. }) => {
                         tokio::task::yield_now().await;
                         continue;
                     }
-                    Err(error) => panic!("{n} {round}: {error:?}"),
+                    Err(error) => panic!("{n} {lives}: {error:?}"),
                 };
-                producer.send(hello()).await.unwrap_or_else(|error| panic!("{n} {round}: {error:?}"));
-                if round % 3 == 0 {
+                lives += 1;
+                producer.send(hello()).await.unwrap_or_else(|error| panic!("{n} {lives}: {error:?}"));
+                if lives % 3 == 0 {
                     drop(producer);
                 } else {
                     producer.shutdown(seconds(60)).await;

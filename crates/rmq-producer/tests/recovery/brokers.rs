@@ -45,7 +45,7 @@ async fn r02_when_one_of_two_masters_is_killed_the_other_takes_over() {
         let producer = ready(&cluster).await;
         cluster.on(SEND, &Fault::delay(milliseconds(5)));
         let load = Load::start(&producer, 50, milliseconds(20));
-        sleep(milliseconds(200)).await;
+        sleep(milliseconds(203)).await; // while all of them wait for their answers
         let killed = Instant::now();
         cluster.broker("broker-a").kill().await;
         sleep(seconds(10)).await;
@@ -81,6 +81,21 @@ async fn r03_a_broker_that_falls_silent_is_found_out_once_and_waited_for_no_more
             assert!(late.began <= found_out && late.ended() <= found_out + milliseconds(1050), "{:?}", late.took);
         }
         assert!(sent.iter().any(|sent| !sent.failed.is_empty()), "somebody found out");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r04_a_connection_that_falls_silent_while_idle_is_found_out_by_a_heartbeat() {
+    let cluster = start(one_broker()).await;
+    let producer = ready(&cluster).await;
+    settle().await;
+    for n in 0..6 {
+        sleep(seconds(5 * n)).await;
+        let broker = cluster.broker("broker-a");
+        broker.lines().iter().for_each(|line| line.stop_reading());
+        sleep(seconds(33)).await;
+        let sent = send(&producer).await;
+        assert!(sent.is_ok() && sent.failed.is_empty() && sent.took < milliseconds(100), "round {n}: {:?}", sent.took);
     }
 }
 

@@ -6,7 +6,7 @@
 //! | | figure | fails when |
 //! |---|---|---|
 //! | R1 | a connection ends with calls on it: all are done or under way elsewhere within 10 ms | calls wait for their deadline instead of the connection's end |
-//! | R2 | one of two masters is killed: first success on the other within 0.1 T, no send takes longer than 0.5 D | a refused dial is waited for |
+//! | R2 | one of two masters is killed: first success on the other within 0.1 T, no send takes longer than 0.5 D | a lost connection ends the send |
 //! | R3 | a broker falls silent under load: found out within T, and no later call waits for it | a silent broker is not set aside |
 //! | R4 | a connection falls silent while idle: found out within 1.1 H | heartbeats that are not answered change nothing |
 //! | R5 | a broker is back: in rotation within 1.25 probe intervals (2.5 s), or within the pause between dials that R11 allows; its load within 10 % of its share 10 s later | probes are 4 s apart; routes that lost a broker wait for the next refresh |
@@ -19,12 +19,15 @@
 //! | R12 | 1,000 clients after a restart: at most 20 % of the dials in any 100 ms, at most one a second for each | no jitter; a limit of 100 ms |
 //! | R13 | shutdown within its grace and 100 ms, within 50 ms when nothing is in flight | it waits for a broker that is silent |
 //! | R14 | 1,000 tasks, one topic: one look-up | each send asks |
+//!
+//! `restarts` plays whole clusters that restart.
 
 mod brokers;
 mod dials;
 mod going_away;
 mod load;
 mod name_servers;
+mod restarts;
 mod routes;
 mod shutdown;
 #[allow(dead_code, reason = "shared with the other test program, which needs all of it")]

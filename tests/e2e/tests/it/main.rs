@@ -3,6 +3,7 @@
 //! A behaviour is one test that runs in every [`place`]; what a broker holds is read back by something that is not ours (the Java
 //! client) or by the scripted cluster, and compared message by message.
 
+mod access_control;
 mod bad_input;
 mod bodies;
 mod broker_faults;
@@ -26,6 +27,7 @@ mod shared_instance;
 mod static_topics;
 mod status;
 mod stored;
+mod tls;
 mod topic_admin;
 mod trouble;
 mod wire_tap;

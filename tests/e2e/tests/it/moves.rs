@@ -50,7 +50,7 @@ fn a_broker_that_moves_to_another_port_is_followed_and_no_send_fails() {
         async |place| {
             let topic = place.topic("moved-broker", 2).await;
             let producer = place.builder().start().await.expect("the name server answers");
-            let load = Load::start(&[producer.clone()], &topic);
+            let load = Load::start(std::slice::from_ref(&producer), &topic);
             tokio::time::sleep(Duration::from_secs(1)).await;
             let address = place.move_broker("broker-a").await;
             let mut told = Vec::new();

@@ -70,7 +70,7 @@ pub(crate) fn everywhere_alone_with_two_name_servers(
     body: impl AsyncFn(&Place),
 ) {
     let spec = |release| spec(release).name_servers(2);
-    visit_as(&[Site::scripted(), Site::real()].concat(), 2, |site| own(site, &spec), body);
+    visit_as(&[Site::scripted(), Site::real()].concat(), 2, |site| own(site, spec), body);
 }
 
 /// Runs the body on real servers of its own, which start as `spec` says.
@@ -208,14 +208,14 @@ impl Place {
     }
 
     /// A static topic of the test's own, with this many logical queues over all masters; brokers of 4.9 have none.
-    pub(crate) async fn static_topic(&self, label: &str, queues: i32) -> Option<String> {
+    pub(crate) async fn static_topic(&self, label: &str, queues: usize) -> Option<String> {
         if self.release() == Release::V4 {
             return None;
         }
         let topic = unique(label);
         match &self.servers {
             Servers::Scripted(cluster) => {
-                let holders: Vec<_> = (0..queues).map(|id| ["broker-a", "broker-b"][id as usize % 2]).collect();
+                let holders: Vec<_> = ["broker-a", "broker-b"].into_iter().cycle().take(queues).collect();
                 cluster.create_static_topic(&topic, &holders);
             }
             Servers::Shared(_) | Servers::Own(_) => {

@@ -55,14 +55,14 @@ pub(crate) async fn change(
 
 /// Creates a static topic of 5.x with so many logical queues, spread over all masters, as `mqadmin updateStaticTopic` does; returns when the
 /// name server shows all of them.
-pub(crate) async fn create_static(name_servers: &str, topic: &str, queues: i32) -> Result<()> {
+pub(crate) async fn create_static(name_servers: &str, topic: &str, queues: usize) -> Result<()> {
     let client = RemotingClient::builder().build()?;
     let name_server = Endpoint::parse(name_servers.split(';').next().unwrap_or_default())?;
     let model = route(&client, &name_server, "TBW102").await?.context("no route of TBW102")?;
     let masters: Vec<(&str, &str)> = model.masters().collect();
     ensure!(!masters.is_empty(), "no master");
     for (number, (broker, address)) in masters.iter().enumerate() {
-        let logical = (0..queues).filter(|id| *id as usize % masters.len() == number);
+        let logical = (0..queues).filter(|id| id % masters.len() == number);
         let held: Vec<String> = logical
             .zip(0..)
             .map(|(logical, own)| {
@@ -91,7 +91,7 @@ pub(crate) async fn create_static(name_servers: &str, topic: &str, queues: i32) 
     for _ in 0..POLLS {
         if let Some(route) = route(&client, &name_server, topic).await? {
             let mappings = route.topic_queue_mapping_by_broker.iter().flatten();
-            if mappings.map(|(_, mapping)| mapping.curr_id_map.len()).sum::<usize>() == queues as usize {
+            if mappings.map(|(_, mapping)| mapping.curr_id_map.len()).sum::<usize>() == queues {
                 client.shutdown(TIMEOUT).await;
                 return Ok(());
             }
