@@ -35,7 +35,8 @@ pub struct Message {
     properties: Properties,
     flag: i32,
     transaction_id: Option<Arc<str>>,
-    defect: Option<MessageError>,
+    /// Boxed, since hardly any message has one.
+    defect: Option<Box<MessageError>>,
 }
 
 /// Making one.
@@ -156,7 +157,7 @@ impl Message {
     }
 
     fn defective(mut self, defect: MessageError) -> Self {
-        self.defect.get_or_insert(defect);
+        self.defect.get_or_insert_with(|| Box::new(defect));
         self
     }
 }
@@ -171,6 +172,14 @@ impl Message {
     #[doc(alias = "checkMessage")]
     pub fn validate(&self, limits: &MessageLimits) -> Result<(), MessageError> {
         validate_send_topic(&self.topic)?;
+        self.validate_content(limits)
+    }
+
+    /// Checks all that [`validate`](Self::validate) does, but for the topic: for one that is known to be legal.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_content(&self, limits: &MessageLimits) -> Result<(), MessageError> {
         if self.body.is_empty() {
             return Err(MessageError::EmptyBody);
         }
@@ -179,7 +188,7 @@ impl Message {
             return Err(MessageError::BodyTooLarge { bytes, limit });
         }
         if let Some(defect) = &self.defect {
-            return Err(defect.clone());
+            return Err(MessageError::clone(defect));
         }
         // also what properties_mut let in
         validate_properties(&self.properties)?;

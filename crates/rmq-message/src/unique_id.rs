@@ -66,6 +66,12 @@ impl UniqueId {
         std::str::from_utf8(self.digits()).unwrap_or_default()
     }
 
+    /// The id as the bytes of its text, which are ASCII digits.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.digits()
+    }
+
     /// The address of the client, as it saw itself.
     #[doc(alias = "getIPFromID")]
     #[doc(alias = "getIPStrFromID")]

@@ -20,6 +20,43 @@ pub struct Attempt {
     pub(crate) error: Option<Arc<AttemptError>>,
 }
 
+/// Where the messages of a topic go that are for one broker.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// The topic without namespace, as callers know it.
+    pub(crate) topic: Arc<str>,
+    pub(crate) broker_name: Arc<str>,
+    /// `None` where no usable one is known.
+    pub(crate) address: Option<Endpoint>,
+}
+
+/// An attempt that stored its message, or wrote it: what is said of it once somebody asks.
+#[derive(Clone, Debug)]
+pub(crate) struct GoodAttempt {
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) queue_id: i32,
+    /// The broker name of the queue, where that is not the broker's.
+    pub(crate) logical: Option<Arc<str>>,
+    /// The address, where it had to be asked for.
+    pub(crate) address: Option<Box<Endpoint>>,
+    pub(crate) elapsed: Duration,
+}
+
+impl GoodAttempt {
+    /// The attempt as callers see it.
+    pub(crate) fn to_attempt(&self) -> Attempt {
+        let Destination { topic, broker_name, address } = &*self.destination;
+        let name = self.logical.as_ref().unwrap_or(broker_name);
+        Attempt {
+            queue: MessageQueue::new(Arc::clone(topic), Arc::clone(name), self.queue_id),
+            broker_name: Arc::clone(broker_name),
+            address: self.address.as_deref().or(address.as_ref()).cloned(),
+            elapsed: self.elapsed,
+            error: None,
+        }
+    }
+}
+
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -103,6 +140,14 @@ impl Attempts {
             Self::None => &[],
             Self::One(attempt) => std::slice::from_ref(attempt),
             Self::Many(attempts) => attempts,
+        }
+    }
+
+    pub(crate) fn into_boxed(self) -> Box<[Attempt]> {
+        match self {
+            Self::None => Box::default(),
+            Self::One(attempt) => Box::new([attempt]),
+            Self::Many(attempts) => attempts.into(),
         }
     }
 

@@ -25,12 +25,12 @@ use crate::in_flight_limits::InFlightLimits;
 use crate::instance::NameServerList;
 use crate::instance::{InstanceConfig, IntoNameServers, Member, MemberConfig, Terms, WithoutListeners};
 use crate::latency_fault::LatencyFault;
-use crate::namespace::{Namespace, NamespaceHeader};
+use crate::namespace::Namespace;
 use crate::producer::Producer;
 use crate::queue_choice::QueueChoice;
 use crate::retry_policy::RetryPolicy;
 use crate::send::Sender;
-use crate::zone::ZoneHeader;
+use crate::zone;
 
 /// A producer that is not started yet.
 #[must_use = "a producer exists once `start` has been awaited"]
@@ -48,6 +48,13 @@ impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
         let (callbacks, hooks) = (CallbackExecutor::default(), Hooks::default());
         Self { config, discovery: None, connector: None, callbacks, hooks, rpc_hooks: Vec::new() }
+    }
+
+    /// Sets the producer group, where settings came from elsewhere without one.
+    #[doc(alias = "setProducerGroup")]
+    pub fn producer_group(mut self, group: impl Into<String>) -> Self {
+        self.config.producer_group = group.into();
+        self
     }
 
     /// Names the name servers: one text with addresses separated by `;`, `,` or white space, or a list of texts. A missing port is 9876.
@@ -447,11 +454,11 @@ impl ProducerBuilder {
             transport = transport.connector(connector);
         }
         let namespace_v2 = config.namespace_v2.as_deref().map(Namespace::v2).unwrap_or_default();
-        if let Some(header) = NamespaceHeader::of(&namespace_v2) {
-            transport = transport.hook(header);
+        for (name, value) in namespace_v2.header_fields().into_iter().flatten() {
+            transport = transport.field(name, value);
         }
-        if let Some(header) = ZoneHeader::of(&config) {
-            transport = transport.hook(header);
+        for (name, value) in zone::header_fields(&config) {
+            transport = transport.field(name, value);
         }
         let hook_panics = Arc::default();
         for hook in self.rpc_hooks {

@@ -15,7 +15,7 @@ use rmq_remoting::{BoxFuture, Deadline};
 use crate::error::SendError;
 use crate::retry_policy::RetryPolicy;
 use crate::selector::QueueSelector;
-use crate::send::{Aim, SendOptions, Sender};
+use crate::send::{SendOptions, Sender};
 use crate::send_handle::SendHandle;
 use crate::send_result::SendResult;
 use crate::send_way::SendWay;
@@ -31,7 +31,7 @@ pub struct EnqueueRequest<'p> {
 
 impl<'p> EnqueueRequest<'p> {
     pub(crate) fn new(sender: &'p Arc<Sender>, message: Message) -> Self {
-        let options = SendOptions { way: SendWay::Enqueued, ..SendOptions::default() };
+        let options = SendOptions::of_way(SendWay::Enqueued);
         Self { timeout: sender.config().send_timeout, sender, message, options }
     }
 
@@ -43,20 +43,20 @@ impl<'p> EnqueueRequest<'p> {
 
     /// Tries again by this policy instead of the producer's.
     pub fn retries(mut self, policy: RetryPolicy) -> Self {
-        self.options.retries = Some(policy);
+        self.options.retry(policy);
         self
     }
 
     /// Sends to this queue and no other; further tries go to it too.
     pub fn to(mut self, queue: MessageQueue) -> Self {
-        self.options.aim = Aim::Queue(queue);
+        self.options.to(queue);
         self
     }
 
     /// Lets `selector` choose the queue, once for all tries: see [`selector`](crate::selector) for those that users of Java know.
     #[doc(alias = "MessageQueueSelector")]
     pub fn select(mut self, selector: impl QueueSelector) -> Self {
-        self.options.aim = Aim::Selector(Arc::new(selector));
+        self.options.select(selector);
         self
     }
 
@@ -73,8 +73,8 @@ impl<'p> EnqueueRequest<'p> {
 impl EnqueueRequest<'_> {
     /// Sends, and calls `callback` with the result, as [`Producer::send_with_callback`](crate::Producer::send_with_callback).
     pub fn with_callback(self, callback: impl FnOnce(Result<SendResult, SendError>) + Send + 'static) {
-        let Self { sender, message, options, timeout } = self;
-        let options = SendOptions { way: SendWay::Callback, ..options };
+        let Self { sender, message, mut options, timeout } = self;
+        options.way = SendWay::Callback;
         sender.send_with_callback(message, options, Deadline::after(timeout), callback);
     }
 }

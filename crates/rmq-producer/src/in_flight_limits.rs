@@ -14,7 +14,7 @@ pub struct InFlightLimits {
 }
 
 impl InFlightLimits {
-    /// Both limits; each from 1, at most 16,777,216 sends.
+    /// Both limits; each from 1, at most 262,144 sends.
     #[must_use]
     pub const fn new(sends: usize, bytes: usize) -> Self {
         Self { sends, bytes }
@@ -48,5 +48,6 @@ impl Default for InFlightLimits {
     }
 }
 
-const MAX_SENDS: usize = 1 << 24;
-const MAX_BYTES: usize = usize::MAX >> 4;
+/// What room is counted up to.
+const MAX_SENDS: usize = 1 << 18;
+const MAX_BYTES: usize = if usize::BITS < 64 { usize::MAX >> 4 } else { 1 << 43 };

@@ -105,6 +105,7 @@ impl Metrics {
     pub(crate) fn snapshot(&self, queued_bytes: usize, callback_panics: u64) -> MetricsSnapshot {
         let mut brokers: Vec<_> =
             self.brokers.read().iter().map(|(name, counters)| counters.snapshot(Arc::clone(name))).collect();
+        brokers.retain(|broker| broker.sent > 0);
         brokers.sort_by(|one, other| one.name.cmp(&other.name));
         let mut snapshot = MetricsSnapshot {
             group: Arc::default(),

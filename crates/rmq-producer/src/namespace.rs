@@ -8,14 +8,10 @@
 //! v2:  orders, and every request says nsd=true, ns=MQ_INST_1
 //! ```
 
-mod header;
-
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmq_message::is_system_topic;
-
-pub(crate) use header::NamespaceHeader;
 
 /// The namespace of a client, and in which way it is told to the servers. Default: none.
 ///
@@ -89,8 +85,9 @@ impl Namespace {
         }
     }
 
-    /// The fields that every request carries: `nsd` and `ns`, or none.
-    #[doc(alias("nsd", "ns"))]
+    /// The fields that every request carries: `nsd` and `ns`, or none. Added before any hook of the user's runs, so that what signs a
+    /// request signs them too.
+    #[doc(alias("nsd", "ns", "NamespaceRpcHook"))]
     #[must_use]
     pub fn header_fields(&self) -> Option<[(&'static str, &str); 2]> {
         match self {

@@ -74,6 +74,11 @@ impl Producer {
         Self { handle: Arc::new(Handle { sender: Arc::new(sender) }) }
     }
 
+    #[cfg(test)]
+    pub(crate) fn go_slowly(&self, slowly: bool) {
+        self.sender().go_slowly(slowly);
+    }
+
     fn sender(&self) -> &Arc<Sender> {
         &self.handle.sender
     }

@@ -15,7 +15,9 @@ pub(crate) use get_max_offset::GetMaxOffset;
 pub(crate) use get_route_info::GetRouteInfo;
 pub(crate) use heartbeat::HeartbeatData;
 pub(crate) use push_reply_message::PushReplyMessage;
-pub(crate) use send_message::{SendMessage, SendMessageReply, SendMessageV1, SendMessageV2};
+pub(crate) use send_message::{
+    SendMessage, SendMessageReply, SendMessageV1, SendMessageV2, VARIABLE_LONG, VARIABLE_SHORT,
+};
 pub(crate) use unregister_client::UnregisterClient;
 
 #[cfg(test)]

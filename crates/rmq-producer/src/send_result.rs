@@ -3,27 +3,46 @@
 //! Each of the four statuses means stored; three of them say that a safety the broker is configured for was not reached in time.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::MessageQueue;
+use rmq_message::{MessageQueue, UniqueId};
+use rmq_remoting::Answer;
 
-use crate::attempts::{Attempt, Attempts};
+use crate::attempts::{Attempt, Destination, GoodAttempt};
 
 /// A stored message: its ids, its queue and place, and how safely it is stored.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[doc(alias = "org.apache.rocketmq.client.producer.SendResult")]
 pub struct SendResult {
     pub(crate) status: SendStatus,
-    pub(crate) message_id: String,
-    pub(crate) offset_message_id: String,
-    pub(crate) queue: MessageQueue,
+    pub(crate) message_id: MessageId,
+    /// By the broker's word.
+    pub(crate) queue_id: i32,
     pub(crate) queue_offset: i64,
-    pub(crate) transaction_id: Option<String>,
-    pub(crate) recall_handle: Option<String>,
-    pub(crate) region_id: Option<String>,
-    pub(crate) trace_on: bool,
-    pub(crate) attempts: Attempts,
+    /// Holds what is seldom asked for, as it came.
+    pub(crate) answer: Answer,
+    /// The attempt that stored the message.
+    pub(crate) stored_by: GoodAttempt,
+    /// All attempts, where there were others.
+    pub(crate) tried: Option<Box<[Attempt]>>,
     pub(crate) elapsed: Duration,
+    /// Laid out when somebody looks.
+    pub(crate) shown: OnceLock<Box<Shown>>,
+}
+
+/// What is borrowed from a result.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    queue: MessageQueue,
+    attempt: Attempt,
+}
+
+/// A message's unique id: made here, or by the caller.
+#[derive(Clone)]
+pub(crate) enum MessageId {
+    Made(UniqueId),
+    Given(Box<str>),
 }
 
 /// How safely a message is stored. It is stored in every case: sending it again makes a second copy.
@@ -43,6 +62,15 @@ pub enum SendStatus {
     /// No slave was there to copy it to: lost if the master fails before one is.
     #[doc(alias = "SLAVE_NOT_AVAILABLE")]
     SlaveNotAvailable,
+}
+
+impl MessageId {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Made(id) => id.as_str(),
+            Self::Given(id) => id,
+        }
+    }
 }
 
 impl SendStatus {
@@ -76,7 +104,7 @@ impl SendResult {
     #[doc(alias = "getMsgId")]
     #[must_use]
     pub fn message_id(&self) -> &str {
-        &self.message_id
+        self.message_id.as_str()
     }
 
     /// Returns the broker's own id of the message: its store address and the offset in its commit log, in hexadecimal digits
@@ -84,14 +112,14 @@ impl SendResult {
     #[doc(alias = "getOffsetMsgId")]
     #[must_use]
     pub fn offset_message_id(&self) -> &str {
-        &self.offset_message_id
+        self.answer.field("msgId").unwrap_or_default()
     }
 
     /// Returns the queue that holds the message. It may have another number than the one chosen: the broker has the last word.
     #[doc(alias = "getMessageQueue")]
     #[must_use]
     pub fn queue(&self) -> &MessageQueue {
-        &self.queue
+        &self.shown().queue
     }
 
     /// Returns the place of the message in its queue, from 0.
@@ -105,41 +133,73 @@ impl SendResult {
     #[doc(alias = "getTransactionId")]
     #[must_use]
     pub fn transaction_id(&self) -> Option<&str> {
-        self.transaction_id.as_deref()
+        self.text("transactionId")
     }
 
     /// Returns what a timer message can be taken back with (brokers from 5.3.2).
     #[doc(alias = "getRecallHandle")]
     #[must_use]
     pub fn recall_handle(&self) -> Option<&str> {
-        self.recall_handle.as_deref()
+        self.text("recallHandle")
     }
 
     /// Returns the region of the broker. Default: `DefaultRegion`.
     #[doc(alias = "getRegionId")]
     #[must_use]
     pub fn region_id(&self) -> &str {
-        self.region_id.as_deref().unwrap_or(DEFAULT_REGION)
+        self.text("MSG_REGION").unwrap_or(DEFAULT_REGION)
     }
 
     /// Tells whether the broker wants messages to be traced. Default: true.
     #[doc(alias = "isTraceOn")]
     #[must_use]
     pub fn trace_on(&self) -> bool {
-        self.trace_on
+        // Off only by this exact text.
+        self.answer.field("TRACE_ON") != Some("false")
     }
 
     /// Returns what was tried, in order; the last attempt is the one that stored the message. An earlier one for which
     /// [`Attempt::possibly_stored`] is true may have left a second copy.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
-        self.attempts.as_slice()
+        match &self.tried {
+            Some(tried) => tried,
+            None => std::slice::from_ref(&self.shown().attempt),
+        }
     }
 
     /// Returns how long the send took, from the first poll to the result.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
+    }
+
+    fn shown(&self) -> &Shown {
+        self.shown.get_or_init(|| {
+            let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
+            Box::new(Shown {
+                queue: MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id),
+                attempt: self.stored_by.to_attempt(),
+            })
+        })
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.answer.field(name).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for SendResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendResult")
+            .field("status", &self.status)
+            .field("message_id", &self.message_id())
+            .field("offset_message_id", &self.offset_message_id())
+            .field("queue", self.queue())
+            .field("queue_offset", &self.queue_offset)
+            .field("attempts", &self.attempts())
+            .field("elapsed", &self.elapsed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! Dial, room, write and answer of a call share its one deadline.
 
-use std::collections::HashMap;
+mod builder;
+mod calls;
+
+use std::borrow::Cow;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker, ready};
+use std::task::Context;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -16,23 +17,26 @@ use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::clock::{Random, WallClock};
-use crate::code::{RequestCode, ResponseCode};
+use crate::code::ResponseCode;
+use crate::codec::RequestTemplate;
 use crate::command::RemotingCommand;
-use crate::config::{ConfigError, RemotingConfig};
-use crate::connection::{Call, Connection, Settings};
-use crate::connector::{BoxFuture, Connector};
+use crate::config::RemotingConfig;
+use crate::connection::{Connection, Settings};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
-use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
+use crate::error::RemotingError;
 use crate::event::ConnectionEvent;
+use crate::frame_error::FrameError;
 use crate::pending_answer::PendingAnswer;
+use crate::pending_write::PendingWrite;
 use crate::pool::Pool;
-use crate::processor::Processor;
 use crate::request_frame::RequestFrame;
-use crate::room::{Permit, Room};
+use crate::room::Room;
 use crate::rpc_hook::RpcHook;
 use crate::stats::RemotingStats;
-use crate::tcp_connector::TcpConnector;
+
+pub use builder::RemotingClientBuilder;
+pub(crate) use calls::OnewayRoom;
 
 /// Sends requests to name servers, brokers, or any peer that speaks the protocol. Cheap to clone; clones share everything.
 ///
@@ -50,6 +54,8 @@ struct Inner {
     settings: Arc<Settings>,
     pool: Arc<Pool>,
     hooks: Arc<[Arc<dyn RpcHook>]>,
+    /// What every request has in its header.
+    fields: Box<[(Cow<'static, str>, String)]>,
     /// Oneway requests: a permit from before the dial until the frame is written.
     oneway_room: Room,
     events: broadcast::Sender<ConnectionEvent>,
@@ -130,7 +136,7 @@ impl RemotingClient {
         deadline: impl Into<Deadline>,
     ) -> Result<Answer, RemotingError> {
         let deadline = deadline.into();
-        if self.inner.hooks.is_empty() {
+        if self.takes(request) {
             self.call(to, request, deadline).await
         } else {
             Box::pin(self.invoke(to, request.to_command(), deadline)).await.map(Answer::from)
@@ -156,7 +162,7 @@ impl RemotingClient {
         deadline: impl Into<Deadline>,
     ) -> Result<PendingAnswer, RemotingError> {
         let deadline = deadline.into();
-        if self.inner.hooks.is_empty() {
+        if self.takes(request) {
             return Ok(PendingAnswer::new(self.start(to, request, deadline).await?));
         }
         let mut request = request.to_command();
@@ -192,7 +198,7 @@ impl RemotingClient {
         let deadline = deadline.into();
         request.mark_oneway();
         self.before(to, &mut request)?;
-        self.call_oneway(to, &request, deadline).await
+        self.start_oneway(to, &request, deadline).await?.await
     }
 
     /// As [`invoke_oneway`](Self::invoke_oneway), for any form of a request, which is not cloned.
@@ -210,13 +216,93 @@ impl RemotingClient {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RemotingError> {
+        self.submit_oneway(to, request, deadline).await?.await
+    }
+
+    /// Sends a request that has no answer and returns as soon as it is encoded, with the future of its write. That one borrows nothing
+    /// and ends at the deadline too; dropped, the frame is still written.
+    ///
+    /// # Errors
+    ///
+    /// An error of this future says that nothing was sent; what happens later is told by the other one.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke_oneway`](Self::invoke_oneway).
+    pub async fn submit_oneway<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<PendingWrite, RemotingError> {
         let deadline = deadline.into();
-        if self.inner.hooks.is_empty() {
+        if self.takes(request) {
             self.check_open()?;
-            self.call_oneway(to, request, deadline).await
-        } else {
-            Box::pin(self.invoke_oneway(to, request.to_command(), deadline)).await
+            return self.start_oneway(to, request, deadline).await;
         }
+        let mut request = request.to_command();
+        request.mark_oneway();
+        self.before(to, &mut request)?;
+        self.start_oneway(to, &request, deadline).await
+    }
+
+    /// As [`submit_oneway`](Self::submit_oneway), at once or not at all; see [`try_submit`](Self::try_submit).
+    ///
+    /// # Errors
+    ///
+    /// As [`submit_oneway`](Self::submit_oneway).
+    pub fn try_submit_oneway<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+    ) -> Option<Result<PendingWrite, RemotingError>> {
+        if self.takes(request) { self.try_start_oneway(to, request, deadline) } else { None }
+    }
+
+    /// As [`submit`](Self::submit), at once or not at all: for futures that are written by hand. `None`: room or a connection has to be
+    /// waited for, or there are hooks; nothing was sent, and `submit` is the way.
+    ///
+    /// The answer wakes the task of `context`; until then the [`PendingAnswer`] need not be polled.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn try_submit<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+        context: &Context<'_>,
+    ) -> Option<Result<PendingAnswer, RemotingError>> {
+        if !self.takes(request) {
+            return None;
+        }
+        Some(self.try_start(to, request, deadline, context.waker())?.map(PendingAnswer::new))
+    }
+
+    /// Tells whether a request with this answer may be sent once more, over a new connection: the server is about to go (GO_AWAY, 5.2+),
+    /// and says so only of requests that it did not execute. [`invoke`](Self::invoke) does that by itself.
+    pub fn may_move(&self, to: &Endpoint, answer: &Answer) -> bool {
+        let moves = answer.response_code() == ResponseCode::GO_AWAY && self.inner.pool.leave(to);
+        if moves {
+            self.inner.settings.counters.calls_moved.add(1);
+        }
+        moves
+    }
+
+    /// Makes a template of `request`, with the fields that [every request](RemotingClientBuilder::field) of this client has.
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestTemplate::new`].
+    pub fn template<const N: usize>(
+        &self,
+        mut request: RemotingCommand,
+        names: [&'static str; N],
+    ) -> Result<RequestTemplate<N>, FrameError> {
+        self.add_fields(&mut request);
+        RequestTemplate::new(request, names)
     }
 
     /// Dials `to` unless there is an open connection.
@@ -326,133 +412,25 @@ impl RemotingClient {
         RemotingShutdownReport { unanswered, unwritten, took: started.elapsed() }
     }
 
-    fn call<'a, F: RequestFrame + ?Sized>(
-        &'a self,
-        to: &'a Endpoint,
-        request: &'a F,
-        deadline: Deadline,
-    ) -> impl Future<Output = Result<Answer, RemotingError>> + 'a {
-        // Written by hand, because the usual case is worth it: one poll to submit, one to collect.
-        let mut started: Option<Call> = None;
-        let mut moved = false;
-        let mut starting: Option<BoxFuture<'a, Result<Call, RemotingError>>> = None;
-        poll_fn(move |cx| {
-            loop {
-                if let Some(call) = &mut started {
-                    let outcome = ready!(Pin::new(call).poll(cx));
-                    if is_go_away(&outcome) && !std::mem::replace(&mut moved, true) && self.inner.pool.leave(to) {
-                        self.inner.settings.counters.calls_moved.add(1);
-                        started = None;
-                        starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
-                        continue;
-                    }
-                    return Poll::Ready(outcome.map_err(|error| self.inner.settings.closed_or(error)));
-                }
-                let outcome = match &mut starting {
-                    Some(starting) => ready!(starting.as_mut().poll(cx)),
-                    None => match self.try_start(to, request, deadline, cx.waker()) {
-                        Some(outcome) => outcome,
-                        None => {
-                            starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
-                            continue;
-                        }
-                    },
-                };
-                starting = None;
-                started = Some(outcome?);
-            }
-        })
-    }
-
-    /// Puts a request on the connection to `to`.
-    async fn start<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: Deadline,
-    ) -> Result<Call, RemotingError> {
-        match poll_fn(|cx| Poll::Ready(self.try_start(to, request, deadline, cx.waker()))).await {
-            Some(started) => started,
-            // On the heap, so that the future of a call that need not wait is small.
-            None => Box::pin(self.start_in_time(to, request, deadline)).await,
-        }
-    }
-
-    /// The usual case: there is room and an open connection. `None`: something has to be waited for.
-    fn try_start<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: Deadline,
-        waker: &Waker,
-    ) -> Option<Result<Call, RemotingError>> {
-        let bytes = request.body().len() + HEADER_ESTIMATE;
-        let permit = self.inner.settings.room.try_acquire(bytes)?;
-        let started = self.inner.pool.open(to)?.try_call(request, deadline, bytes, waker)?;
-        if started.is_ok() {
-            permit.keep();
-        }
-        Some(started)
-    }
-
-    async fn start_in_time<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: Deadline,
-    ) -> Result<Call, RemotingError> {
-        self.check_open()?;
-        let bytes = request.body().len() + HEADER_ESTIMATE;
-        let permit = room(&self.inner.settings.room, self.inner.limit(), bytes, deadline).await?;
-        loop {
-            let connection = self.inner.pool.get(to, deadline).await?;
-            match connection.call(request, deadline, Some(bytes)).await {
-                Ok(call) => {
-                    permit.keep();
-                    return Ok(call);
-                }
-                Err(error) if is_stale(&error) => {}
-                Err(error) => return Err(self.inner.settings.closed_or(error)),
-            }
-        }
-    }
-
-    async fn call_oneway<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: Deadline,
-    ) -> Result<(), RemotingError> {
-        let bytes = request.body().len() + HEADER_ESTIMATE;
-        let _permit = room(&self.inner.oneway_room, self.inner.oneway_limit(), bytes, deadline).await?;
-        loop {
-            let connection = self.inner.pool.get(to, deadline).await?;
-            match connection.invoke_oneway(request, deadline).await {
-                Err(error) if is_stale(&error) => {}
-                outcome => return outcome.map_err(|error| self.inner.settings.closed_or(error)),
-            }
-        }
-    }
-
     fn before(&self, to: &Endpoint, request: &mut RemotingCommand) -> Result<(), RemotingError> {
         self.check_open()?;
+        self.add_fields(request);
         self.inner.hooks.iter().try_for_each(|hook| hook.before_request(to, request)).map_err(RemotingError::Hook)
+    }
+
+    /// Whether a request can be encoded as it is.
+    fn takes<F: RequestFrame + ?Sized>(&self, request: &F) -> bool {
+        self.inner.hooks.is_empty() && (self.inner.fields.is_empty() || request.is_rendered())
+    }
+
+    fn add_fields(&self, request: &mut RemotingCommand) {
+        for (name, value) in &self.inner.fields {
+            request.ext_fields_mut().set(name.clone(), value);
+        }
     }
 
     fn check_open(&self) -> Result<(), RemotingError> {
         if self.inner.settings.is_closed() { Err(RemotingError::Closed) } else { Ok(()) }
-    }
-}
-
-impl Inner {
-    fn limit(&self) -> RoomLimit {
-        let config = &self.settings.config;
-        RoomLimit::Requests { count: config.max_in_flight, bytes: config.max_in_flight_bytes }
-    }
-
-    fn oneway_limit(&self) -> RoomLimit {
-        let config = &self.settings.config;
-        RoomLimit::Oneways { count: config.max_oneway, bytes: config.max_oneway_bytes }
     }
 }
 
@@ -464,103 +442,3 @@ impl fmt::Debug for RemotingClient {
             .finish_non_exhaustive()
     }
 }
-
-async fn room(room: &Room, limit: RoomLimit, bytes: usize, deadline: Deadline) -> Result<Permit<'_>, RemotingError> {
-    if let Some(permit) = room.try_acquire(bytes) {
-        return Ok(permit);
-    }
-    let started = Instant::now();
-    match tokio::time::timeout_at(deadline.instant(), room.acquire(bytes)).await {
-        Ok(Some(permit)) => Ok(permit),
-        Ok(None) => Err(RemotingError::Closed),
-        Err(_) if started >= deadline.instant() => Err(RemotingError::DeadlineExpired),
-        Err(_) => Err(RemotingError::NoRoom { limit, after: started.elapsed() }),
-    }
-}
-
-/// The connection was given up by this side between pool and submit; nothing was encoded, so another one may be tried.
-fn is_stale(error: &RemotingError) -> bool {
-    matches!(
-        error,
-        RemotingError::ConnectionLost {
-            written: false,
-            cause: ConnectionEnd::Retired | ConnectionEnd::Idle | ConnectionEnd::TooManyOrphans { .. },
-            ..
-        }
-    )
-}
-
-/// The server is about to go and did not execute the request: it may be sent once more, over a new connection.
-fn is_go_away(outcome: &Result<Answer, RemotingError>) -> bool {
-    outcome.as_ref().is_ok_and(|answer| answer.response_code() == ResponseCode::GO_AWAY)
-}
-
-/// What a header is taken to weigh in the byte limits.
-const HEADER_ESTIMATE: usize = 512;
-
-/// Options of a [`RemotingClient`].
-#[must_use]
-#[derive(Default)]
-pub struct RemotingClientBuilder {
-    config: RemotingConfig,
-    connector: Option<Arc<dyn Connector>>,
-    processors: HashMap<RequestCode, Arc<dyn Processor>>,
-    fallback: Option<Arc<dyn Processor>>,
-    hooks: Vec<Arc<dyn RpcHook>>,
-}
-
-impl RemotingClientBuilder {
-    /// Sets limits, time-outs, clock and seed.
-    pub fn config(mut self, config: RemotingConfig) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Sets where sockets come from. Default: [`TcpConnector`].
-    pub fn connector(mut self, connector: impl Connector) -> Self {
-        self.connector = Some(Arc::new(connector));
-        self
-    }
-
-    /// Sets who answers requests of the peer with this code. Others are answered with `REQUEST_CODE_NOT_SUPPORTED`.
-    #[doc(alias = "registerProcessor")]
-    pub fn processor(mut self, code: RequestCode, processor: impl Processor) -> Self {
-        self.processors.insert(code, Arc::new(processor));
-        self
-    }
-
-    /// Sets who answers requests of all other codes.
-    pub fn default_processor(mut self, processor: impl Processor) -> Self {
-        self.fallback = Some(Arc::new(processor));
-        self
-    }
-
-    /// Adds a hook; hooks run in the order they were added.
-    #[doc(alias = "registerRPCHook")]
-    pub fn hook(mut self, hook: impl RpcHook) -> Self {
-        self.hooks.push(Arc::new(hook));
-        self
-    }
-
-    /// Checks the options. Opens nothing yet.
-    pub fn build(self) -> Result<RemotingClient, ConfigError> {
-        self.config.validate()?;
-        let config = self.config;
-        let oneway_room = Room::new(config.max_oneway, config.max_oneway_bytes);
-        let random = Arc::new(Random::new(config.seed));
-        let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let settings = Settings::new(config, self.processors, self.fallback);
-        let connector = self.connector.unwrap_or_else(|| Arc::new(TcpConnector));
-        let pool = Pool::new(Arc::clone(&settings), connector, Arc::clone(&random), events.clone());
-        let inner = Inner { settings, pool, hooks: self.hooks.into(), oneway_room, events, random };
-        Ok(RemotingClient { inner: Arc::new(inner) })
-    }
-}
-
-impl fmt::Debug for RemotingClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemotingClientBuilder").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-const EVENTS_KEPT: usize = 256;

@@ -40,8 +40,7 @@ use crate::processor::Processor;
 use crate::request_frame::RequestFrame;
 use crate::room::{Permit, Room};
 use crate::stats::Counters;
-pub(crate) use call::Call;
-use call::OnewayWrite;
+pub(crate) use call::{Call, OnewayWrite};
 use out_buffer::OutBuffer;
 use slots::Slots;
 use submit::Submitted;
@@ -326,21 +325,23 @@ impl Connection {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RemotingError> {
-        let (deadline, started) = (deadline.into(), Instant::now());
-        if deadline.instant() <= started {
+        self.oneway(request, deadline.into(), Instant::now()).await?.await
+    }
+
+    /// Puts a oneway request on the connection, waiting for room.
+    pub(crate) async fn oneway<F: RequestFrame + ?Sized>(
+        &self,
+        request: &F,
+        deadline: Deadline,
+        started: Instant,
+    ) -> Result<OnewayWrite, RemotingError> {
+        if deadline.is_expired() {
             return Err(RemotingError::DeadlineExpired);
         }
         loop {
             match self.shared.submit_oneway(request)? {
                 Submitted::Done(frame) => {
-                    let write = OnewayWrite::new(Arc::clone(&self.shared), frame);
-                    return match tokio::time::timeout_at(deadline.instant(), write).await {
-                        Ok(outcome) => outcome,
-                        Err(_) => Err(RemotingError::Timeout {
-                            addr: Arc::clone(&self.shared.peer),
-                            after: started.elapsed(),
-                        }),
-                    };
+                    return Ok(OnewayWrite::new(Arc::clone(&self.shared), frame, deadline, started));
                 }
                 Submitted::Full => self.wait_writable(deadline, started).await?,
                 Submitted::Ended(cause) => return Err(self.shared.lost(cause, false)),

@@ -20,8 +20,12 @@ pub struct Deadline {
 impl Deadline {
     /// Returns the deadline `total` from now. A duration too long for the clock means a century.
     pub fn after(total: Duration) -> Self {
-        let now = Instant::now();
-        Self { at: now.checked_add(total).unwrap_or_else(|| now + CENTURY), since: now }
+        Self::counted_from(Instant::now(), total)
+    }
+
+    /// Returns the deadline `total` after `since`, without a look at the clock.
+    pub fn counted_from(since: Instant, total: Duration) -> Self {
+        Self { at: since.checked_add(total).unwrap_or_else(|| since + CENTURY), since }
     }
 
     /// Returns the instant itself.

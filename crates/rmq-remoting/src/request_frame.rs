@@ -36,6 +36,10 @@ impl sealed::Encode for RemotingCommand {
     ) -> Result<(), FrameError> {
         codec::encode_head_with(self, self.flag_as(oneway), opaque, out, limits)
     }
+
+    fn is_rendered(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) mod sealed {
@@ -52,5 +56,8 @@ pub(crate) mod sealed {
             out: &mut Vec<u8>,
             limits: &FrameLimits,
         ) -> Result<(), FrameError>;
+
+        /// Whether its header was made beforehand, with all that every request of the client has in it.
+        fn is_rendered(&self) -> bool;
     }
 }

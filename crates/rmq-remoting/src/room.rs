@@ -4,6 +4,7 @@
 //! large request cannot be starved by small ones. While nobody waits there is no lock: the number and the bytes are one word.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,8 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub(crate) struct Room {
+/// Bounds what is held at once, by number and by bytes together. For clients that hold messages above the transport, as it does itself.
+pub struct Room {
     max_count: u64,
     max_bytes: u64,
     /// Bytes held, the number of requests above them, and [`WATCHED`] on top.
@@ -43,7 +45,7 @@ const BYTES: u64 = ONE - 1;
 
 impl Room {
     /// For up to 2¹⁸ requests and 2⁴³ bytes; larger limits are cut to that.
-    pub(crate) fn new(max_count: usize, max_bytes: usize) -> Self {
+    pub fn new(max_count: usize, max_bytes: usize) -> Self {
         Self {
             max_count: (max_count as u64).min(1 << 18),
             max_bytes: (max_bytes as u64).min(1 << 43),
@@ -54,28 +56,29 @@ impl Room {
     }
 
     /// Takes room at once, or not at all. It is to be [given back](Self::give_back).
-    pub(crate) fn try_take(&self, bytes: usize) -> bool {
+    pub fn try_take(&self, bytes: usize) -> bool {
         self.take(bytes, 0)
     }
 
-    pub(crate) fn give_back(&self, bytes: usize) {
+    /// Gives back what one request took.
+    pub fn give_back(&self, bytes: usize) {
         if self.held.fetch_sub(self.weight(bytes), Ordering::AcqRel) & WATCHED != 0 {
             self.look_after_line();
         }
     }
 
     /// Takes room at once, or not at all.
-    pub(crate) fn try_acquire(&self, bytes: usize) -> Option<Permit<'_>> {
+    pub fn try_acquire(&self, bytes: usize) -> Option<Permit<'_>> {
         self.try_take(bytes).then(|| Permit { room: self, bytes })
     }
 
     /// Waits for room. `None`: closed.
-    pub(crate) fn acquire(&self, bytes: usize) -> Acquire<'_> {
+    pub fn acquire(&self, bytes: usize) -> Acquire<'_> {
         Acquire { room: self, bytes, ticket: None }
     }
 
     /// Lets all waiters go empty-handed.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let waiting = {
             let mut line = self.line.lock();
             line.closed = true;
@@ -87,16 +90,18 @@ impl Room {
         }
     }
 
-    pub(crate) fn count(&self) -> usize {
+    /// How many requests hold room.
+    pub fn count(&self) -> usize {
         usize::try_from((self.held.load(Ordering::Acquire) & !WATCHED) / ONE).unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    /// How many bytes they hold.
+    pub fn bytes(&self) -> usize {
         usize::try_from(self.held.load(Ordering::Acquire) & BYTES).unwrap_or(usize::MAX)
     }
 
     /// Waits until no permit of a closed room is out.
-    pub(crate) async fn drained(&self) {
+    pub async fn drained(&self) {
         loop {
             let empty = self.empty.notified();
             tokio::pin!(empty);
@@ -162,15 +167,16 @@ impl Room {
     }
 }
 
-/// Room held by one request.
-pub(crate) struct Permit<'a> {
+/// Room held by one request; it comes back when this is dropped.
+#[must_use]
+pub struct Permit<'a> {
     room: &'a Room,
     bytes: usize,
 }
 
 impl Permit<'_> {
     /// Somebody else gives the room back.
-    pub(crate) fn keep(self) {
+    pub fn keep(self) {
         std::mem::forget(self);
     }
 }
@@ -181,7 +187,9 @@ impl Drop for Permit<'_> {
     }
 }
 
-pub(crate) struct Acquire<'a> {
+/// A wait for room. Dropped early, it takes nothing and stands in nobody's way.
+#[must_use]
+pub struct Acquire<'a> {
     room: &'a Room,
     bytes: usize,
     ticket: Option<u64>,
@@ -237,6 +245,24 @@ impl Drop for Acquire<'_> {
             drop(line);
             wakers.into_iter().for_each(Waker::wake);
         }
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("count", &self.count()).field("bytes", &self.bytes()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Acquire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 

@@ -4,9 +4,9 @@
 mod broker_order;
 mod diff;
 mod error;
-mod fast_hash;
 pub mod fastjson;
 mod json;
+mod name_map;
 mod order_conf;
 pub mod perm;
 mod publish_info;
@@ -17,6 +17,7 @@ mod table;
 
 pub use diff::{BrokerChange, QueueChange, RouteDiff};
 pub use error::{FastjsonError, RouteJsonError};
+pub use name_map::{NameHasher, NameMap};
 pub use order_conf::{OrderConf, OrderConfDefect, OrderItem};
 pub use perm::Perm;
 pub use publish_info::{MAX_QUEUES, RouteDefect, TopicPublishInfo};

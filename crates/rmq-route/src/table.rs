@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use crate::diff::RouteDiff;
-use crate::fast_hash::FastMap;
+use crate::name_map::NameMap;
 use crate::publish_info::TopicPublishInfo;
 use crate::route_data::{MASTER_ID, TopicRouteData};
 
@@ -22,13 +22,15 @@ use crate::route_data::{MASTER_ID, TopicRouteData};
 #[doc(alias("topicRouteTable", "topicPublishInfoTable", "brokerAddrTable"))]
 pub struct RouteTable {
     snapshot: ArcSwap<RouteSnapshot>,
+    /// Counted up behind every step that changed the snapshot.
+    version: AtomicU64,
 }
 
 /// What a [`RouteTable`] held at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct RouteSnapshot {
-    topics: FastMap<Arc<str>, Arc<TopicRoute>>,
-    brokers: FastMap<Arc<str>, Arc<Broker>>,
+    topics: NameMap<Arc<str>, Arc<TopicRoute>>,
+    brokers: NameMap<Arc<str>, Arc<Broker>>,
     generation: u64,
 }
 
@@ -71,6 +73,13 @@ impl RouteTable {
     /// address are of the same moment. `look` should not take long or call back into the table's owner.
     pub fn read<R>(&self, look: impl FnOnce(&RouteSnapshot) -> R) -> R {
         look(&self.snapshot.load())
+    }
+
+    /// How often the table has changed: as long as it is the same, so is everything that was read here since. Read it
+    /// before what is to be kept with it.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The `host:port` of a broker's master, from whichever route named the broker last.
@@ -135,6 +144,7 @@ impl RouteTable {
             }
             next.map_or_else(|| Arc::clone(current), Arc::new)
         });
+        self.note(changes.iter().any(|(_, diff)| !diff.is_empty()));
         changes
     }
 
@@ -148,20 +158,29 @@ impl RouteTable {
             next.topics.remove(topic);
             Arc::new(next)
         });
-        before.topics.contains_key(topic)
+        let known = before.topics.contains_key(topic);
+        self.note(known);
+        known
     }
 
     /// Drops every broker address that no topic's route names any more, and returns the names of the brokers that are
     /// gone altogether. To be called now and then, as the Java client does each 30 s.
     #[doc(alias = "cleanOfflineBroker")]
     pub fn forget_lost_brokers(&self) -> Vec<Arc<str>> {
-        let mut lost = Vec::new();
+        let (mut lost, mut changed) = (Vec::new(), false);
         self.snapshot.rcu(|current| {
             let (next, gone) = current.without_lost_brokers();
-            lost = gone;
+            (lost, changed) = (gone, next.is_some());
             next.map_or_else(|| Arc::clone(current), Arc::new)
         });
+        self.note(changed);
         lost
+    }
+
+    fn note(&self, changed: bool) {
+        if changed {
+            self.version.fetch_add(1, Ordering::Release);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use rmq_producer::{Message, Producer};
+use rmq_producer::{InFlightLimits, Message, Producer};
 use rmq_remoting::{Endpoint, RemotingClient, RemotingCommand, RemotingConfig, RequestCode, RequestTemplate};
 
 use crate::message::{GROUP, TOPIC, body};
@@ -32,7 +32,9 @@ pub(crate) fn bytes_per_send(contestant: &str, address: &str, in_flight: usize) 
             };
             fill(in_flight, one, || begun.load(Ordering::Relaxed)).await
         } else if contestant == "send" {
+            let room = InFlightLimits::new(in_flight, 1 << 40);
             let builder = Producer::builder(GROUP).name_servers(address).send_timeout(LONG).remoting(config);
+            let builder = builder.back_pressure(room);
             let producer = builder.start().await?;
             let topic: Arc<str> = TOPIC.into();
             producer.publish_queues(Arc::clone(&topic)).await?;

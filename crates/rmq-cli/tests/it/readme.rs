@@ -42,6 +42,20 @@ async fn quickstart() -> Outcome {
     Ok(())
 }
 
+#[cfg(all(feature = "acl", feature = "tls"))]
+#[expect(dead_code, reason = "it would need a name server at a fixed address")]
+async fn access_control_and_tls() -> Result<Producer, Box<dyn Error>> {
+    use rmq_producer::{Credentials, TlsConfig};
+    let tls = TlsConfig::new().ca_file("/etc/rocketmq/ca.pem").server_name("rocketmq.example.com");
+    let producer = Producer::builder("orders")
+        .name_servers("10.0.0.1:9876")
+        .credentials(Credentials::from_env()?.ok_or("ROCKETMQ_ACCESS_KEY is not set")?)
+        .tls(tls)
+        .start()
+        .await?;
+    Ok(producer)
+}
+
 #[expect(dead_code, reason = "it would need a name server at a fixed port")]
 async fn another_client() -> Outcome {
     let client = RemotingClient::builder().build()?;

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rmq_remoting::{
-    ConnectionEnd, ConnectionEvent, Deadline, Endpoint, InvalidEndpoint, Random, RemotingClient, RemotingClientBuilder,
-    RemotingCommand, RemotingError,
+    Answer, ConnectionEnd, ConnectionEvent, Deadline, Endpoint, InvalidEndpoint, PendingAnswer, PendingWrite, Random,
+    RemotingClient, RemotingClientBuilder, RemotingError, RequestFrame,
 };
 use rmq_route::TopicRoute;
 use tokio::runtime::Handle;
@@ -202,6 +202,27 @@ impl Member {
         }
     }
 
+    /// Returns a number that grows with every change of the routes and addresses known.
+    pub(crate) fn routes_version(&self) -> u64 {
+        self.instance.routes.version()
+    }
+
+    /// Returns a route that has queues to write to, if one is known.
+    pub(crate) fn known_route(&self, topic: &str) -> Option<Arc<TopicRoute>> {
+        self.instance.routes.known(topic)
+    }
+
+    /// Returns the address of a broker's master to which messages go, if a usable one is known.
+    pub(crate) fn known_master(&self, broker_name: &str) -> Option<Endpoint> {
+        let address = Endpoint::parse(&self.instance.routes.master_address(broker_name)?).ok()?;
+        Some(vip::for_sends(address, self.vip_channel))
+    }
+
+    /// Whether its calls have to be ended one by one when it ends, since others send over the same connections.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.cut.is_some()
+    }
+
     /// Returns the address of a broker's master to which messages go. If no route names one, the topic's route is asked for once more.
     pub(crate) async fn master(
         &self,
@@ -231,48 +252,48 @@ impl Member {
         self.instance.routes.suspect(&route.topic);
     }
 
-    /// Sends a request and returns its answer; ends early when this producer does.
-    pub(crate) async fn invoke(
+    /// Puts a request on the wire; ends early when this producer does.
+    pub(crate) async fn submit(
         &self,
         to: &Endpoint,
-        request: RemotingCommand,
+        request: &dyn RequestFrame,
         deadline: Deadline,
-    ) -> Result<RemotingCommand, RemotingError> {
+    ) -> Result<PendingAnswer, RemotingError> {
+        let submitted = self.remoting().submit(to, request, deadline);
         match &self.cut {
-            None => self.remoting().invoke(to, request, deadline).await,
-            Some(cut) => Box::pin(self.invoke_until(cut, to, request, deadline)).await,
+            None => submitted.await,
+            Some(cut) => cut.run_until_cancelled(submitted).await.unwrap_or(Err(RemotingError::Closed)),
         }
     }
 
-    /// Sends a request that has no answer; ends early when this producer does.
-    pub(crate) async fn invoke_oneway(
-        &self,
-        to: &Endpoint,
-        request: RemotingCommand,
-        deadline: Deadline,
-    ) -> Result<(), RemotingError> {
+    /// Waits for the answer of a request that was [submitted](Self::submit); ends early when this producer does.
+    pub(crate) async fn answer(&self, to: &Endpoint, pending: PendingAnswer) -> Result<Answer, RemotingError> {
         match &self.cut {
-            None => self.remoting().invoke_oneway(to, request, deadline).await,
-            Some(cut) => {
-                let connected = cut.run_until_cancelled(self.remoting().connect(to, deadline)).await;
-                connected.unwrap_or(Err(RemotingError::Closed))?;
-                let written = self.remoting().invoke_oneway(to, request, deadline);
-                cut.run_until_cancelled(written).await.unwrap_or_else(|| Err(cut_off(to)))
-            }
+            None => pending.await,
+            Some(cut) => cut.run_until_cancelled(pending).await.unwrap_or_else(|| Err(cut_off(to))),
         }
     }
 
-    async fn invoke_until(
+    /// Puts a request that has no answer on the wire; ends early when this producer does.
+    pub(crate) async fn submit_oneway(
         &self,
-        cut: &CancellationToken,
         to: &Endpoint,
-        request: RemotingCommand,
+        request: &dyn RequestFrame,
         deadline: Deadline,
-    ) -> Result<RemotingCommand, RemotingError> {
-        // In two steps, so that what was cut off before anything was sent is known not to have been.
-        let submitted = cut.run_until_cancelled(self.remoting().submit(to, &request, deadline)).await;
-        let pending = submitted.unwrap_or(Err(RemotingError::Closed))?;
-        cut.run_until_cancelled(pending).await.unwrap_or_else(|| Err(cut_off(to))).map(RemotingCommand::from)
+    ) -> Result<PendingWrite, RemotingError> {
+        let submitted = self.remoting().submit_oneway(to, request, deadline);
+        match &self.cut {
+            None => submitted.await,
+            Some(cut) => cut.run_until_cancelled(submitted).await.unwrap_or(Err(RemotingError::Closed)),
+        }
+    }
+
+    /// Waits until a request that has no answer is written; ends early when this producer does.
+    pub(crate) async fn written(&self, to: &Endpoint, pending: PendingWrite) -> Result<(), RemotingError> {
+        match &self.cut {
+            None => pending.await,
+            Some(cut) => cut.run_until_cancelled(pending).await.unwrap_or_else(|| Err(cut_off(to))),
+        }
     }
 
     /// Starts a send that nobody waits for, from any thread; it ends by itself once this producer has.

@@ -99,6 +99,11 @@ impl Routes {
         Some(route)
     }
 
+    /// Returns a number that grows with every change of what is known.
+    pub(super) fn version(&self) -> u64 {
+        self.table.version()
+    }
+
     /// Asks for the topic's route, or waits for the answer that others wait for.
     ///
     /// # Cancel safety

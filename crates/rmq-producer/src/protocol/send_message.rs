@@ -160,6 +160,25 @@ impl CommandHeader for SendMessageReply {
     }
 }
 
+/// The fields that differ from message to message: queue id, sys flag, born time, flag, properties, reconsume times and their bound.
+pub(crate) const VARIABLE_LONG: [&str; 7] = LONG.variable();
+/// The same with one letter each.
+pub(crate) const VARIABLE_SHORT: [&str; 7] = SHORT.variable();
+
+impl Names {
+    const fn variable(&self) -> [&'static str; 7] {
+        [
+            self.queue_id,
+            self.sys_flag,
+            self.born_timestamp,
+            self.flag,
+            self.properties,
+            self.reconsume_times,
+            self.max_reconsume_times,
+        ]
+    }
+}
+
 struct Names {
     producer_group: &'static str,
     topic: &'static str,

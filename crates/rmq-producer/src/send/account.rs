@@ -4,45 +4,71 @@
 //! two it knows which attempt is under way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use rmq_fault::InFlight;
 use rmq_message::{Message, property_key};
 use rmq_remoting::HookError;
 use tokio::time::Instant;
 
 use super::Sender;
-use crate::attempts::Attempt;
-use crate::error::{SendError, SendErrorKind};
+use super::lane::Lane;
+use crate::attempts::GoodAttempt;
+use crate::error::{AttemptError, Outcome, SendError, SendErrorKind};
 use crate::hook::{About, SendContext, SendEnd, SendReport};
-use crate::metrics::{BrokerCounters, Ended, SendEnded};
+use crate::metrics::{Ended, SendEnded};
 use crate::send_result::{SendResult, SendStatus};
 use crate::send_way::SendWay;
 
 pub(super) struct Account<'a> {
     sender: &'a Sender,
     pub(super) way: SendWay,
-    started: Instant,
     /// Only where there are hooks that want to know of it.
     hooked: Option<Box<Hooked>>,
-    under_way: Option<(Arc<BrokerCounters>, Instant)>,
+    under_way: Option<Arc<Lane>>,
+    /// Counted where queues are chosen by it.
+    load: Option<InFlight>,
+    /// Whether its request was made, and will be written even if nobody waits for it any more.
+    is_encoded: bool,
     /// Whether an attempt that is over may have left a copy.
     possibly_stored: bool,
-    is_closed: bool,
+    /// Counted as begun and not as ended.
+    is_open: bool,
 }
 
 struct Hooked {
+    started: Instant,
     about: About,
     /// As it is sent.
     message: Message,
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn open(sender: &'a Sender, way: SendWay, started: Instant) -> Self {
-        sender.metrics.accepted();
-        Self { sender, way, started, hooked: None, under_way: None, possibly_stored: false, is_closed: false }
+    pub(super) fn sender(&self) -> &'a Sender {
+        self.sender
+    }
+
+    pub(super) fn new(sender: &'a Sender, way: SendWay) -> Self {
+        Self {
+            sender,
+            way,
+            hooked: None,
+            under_way: None,
+            load: None,
+            is_encoded: false,
+            possibly_stored: false,
+            is_open: false,
+        }
+    }
+
+    /// The send has its room.
+    pub(super) fn open(&mut self) {
+        self.sender.metrics.accepted();
+        self.is_open = true;
     }
 
     /// Shows the message to the hooks. Returns the copy that is to be sent instead, if there are hooks.
-    pub(super) fn before(&mut self, message: &Message) -> Result<Option<Message>, HookError> {
+    pub(super) fn before(&mut self, message: &Message, started: Instant) -> Result<Option<Message>, HookError> {
         let sender = self.sender;
         if sender.hooks.send.is_empty() {
             return Ok(None);
@@ -59,31 +85,44 @@ impl<'a> Account<'a> {
             born_host: sender.instance.ip(),
             namespace: sender.namespace.prefix().cloned().or_else(v2),
         };
-        let hooked = self.hooked.insert(Box::new(Hooked { about, message: copy.clone() }));
+        let hooked = self.hooked.insert(Box::new(Hooked { started, about, message: copy.clone() }));
         let mut context = SendContext::new(&hooked.about, copy);
         sender.hooks.before(&mut context, sender.metrics.hook_panics())?;
         hooked.message = context.into_message();
         Ok(Some(hooked.message.clone()))
     }
 
-    /// An attempt at this broker begins.
-    pub(super) fn begin(&mut self, broker_name: &Arc<str>) {
-        let broker = self.sender.metrics.broker(broker_name);
-        broker.begun();
-        self.under_way = Some((broker, Instant::now()));
+    /// An attempt begins.
+    pub(super) fn begin(&mut self, lane: &Arc<Lane>) {
+        lane.counters.begun();
+        self.load = self.sender.faults.under_way(lane.broker_name());
+        self.under_way = Some(Arc::clone(lane));
+        self.is_encoded = false;
+    }
+
+    /// Its request was encoded: from here on the message may be stored.
+    pub(super) fn encoded(&mut self) {
+        self.is_encoded = true;
+    }
+
+    /// Its request was not executed, and is sent once more.
+    pub(super) fn not_executed(&mut self) {
+        self.is_encoded = false;
     }
 
     /// It is over; `stored` where the broker said so.
-    pub(super) fn end(&mut self, attempt: &Attempt, stored: Option<SendStatus>) {
-        let how = match (attempt.outcome(), stored) {
+    pub(super) fn end(&mut self, error: Option<&AttemptError>, stored: Option<SendStatus>, elapsed: Duration) {
+        let outcome = error.map(AttemptError::outcome);
+        let how = match (outcome, stored) {
             (Some(outcome), _) => Ended::Failed(outcome),
             (None, Some(SendStatus::SendOk)) => Ended::Stored,
             (None, Some(_)) => Ended::Degraded,
             (None, None) => Ended::Written,
         };
-        self.possibly_stored |= attempt.possibly_stored() || attempt.error().is_none();
-        if let Some((broker, _)) = self.under_way.take() {
-            broker.ended(how, attempt.elapsed());
+        self.possibly_stored |= outcome.is_none_or(Outcome::possibly_stored);
+        self.load = None;
+        if let Some(lane) = self.under_way.take() {
+            lane.counters.ended(how, elapsed);
         }
     }
 
@@ -92,29 +131,39 @@ impl<'a> Account<'a> {
         self.sender.metrics.broker(broker_name).retried(reason);
     }
 
-    pub(super) fn close(mut self, result: &Result<SendResult, SendError>) {
+    pub(super) fn close(&mut self, result: &Result<SendResult, SendError>) {
         match result {
-            Ok(result) if result.status() == SendStatus::SendOk => {
-                self.finish(SendEnded::Stored, SendEnd::Stored(result));
-            }
-            Ok(result) => self.finish(SendEnded::Degraded, SendEnd::Stored(result)),
-            Err(error) => self.finish(SendEnded::Failed(error.outcome()), SendEnd::Failed(error)),
+            Ok(result) => self.close_stored(result),
+            Err(error) => self.close_failed(error),
         }
     }
 
-    pub(super) fn close_oneway(mut self, result: &Result<Attempt, SendError>) {
+    pub(super) fn close_stored(&mut self, result: &SendResult) {
+        let how = if result.status() == SendStatus::SendOk { SendEnded::Stored } else { SendEnded::Degraded };
+        self.finish(how, SendEnd::Stored(result));
+    }
+
+    pub(super) fn close_failed(&mut self, error: &SendError) {
+        self.finish(SendEnded::Failed(error.outcome()), SendEnd::Failed(error));
+    }
+
+    pub(super) fn close_oneway(&mut self, result: &Result<GoodAttempt, SendError>) {
         match result {
-            Ok(attempt) => self.finish(SendEnded::Written, SendEnd::Written(attempt)),
-            Err(error) => self.finish(SendEnded::Failed(error.outcome()), SendEnd::Failed(error)),
+            Ok(_) if self.hooked.is_none() => {
+                self.is_open = false;
+                self.sender.metrics.ended(SendEnded::Written);
+            }
+            Ok(attempt) => self.finish(SendEnded::Written, SendEnd::Written(&attempt.to_attempt())),
+            Err(error) => self.close_failed(error),
         }
     }
 
     fn finish(&mut self, how: SendEnded, end: SendEnd<'_>) {
-        self.is_closed = true;
+        self.is_open = false;
         let metrics = &self.sender.metrics;
         metrics.ended(how);
-        if let Some(Hooked { about, message }) = self.hooked.as_deref() {
-            let report = SendReport::new(about, message, end, self.started.elapsed());
+        if let Some(Hooked { started, about, message }) = self.hooked.as_deref() {
+            let report = SendReport::new(about, message, end, started.elapsed());
             self.sender.hooks.after(&report, metrics.hook_panics());
         }
     }
@@ -122,14 +171,13 @@ impl<'a> Account<'a> {
 
 impl Drop for Account<'_> {
     fn drop(&mut self) {
-        if self.is_closed {
+        if !self.is_open {
             return;
         }
-        // What is under way may have been written: in doubt it counts as such.
         let mut possibly_stored = self.possibly_stored;
-        if let Some((broker, begun)) = self.under_way.take() {
-            broker.ended(Ended::Dropped, begun.elapsed());
-            possibly_stored = true;
+        if let Some(lane) = self.under_way.take() {
+            lane.counters.ended(Ended::Dropped, Duration::ZERO);
+            possibly_stored |= self.is_encoded;
         }
         self.finish(SendEnded::Dropped { possibly_stored }, SendEnd::Dropped { possibly_stored });
     }

@@ -1,80 +1,247 @@
-//! One attempt: address, header, one call.
+//! One attempt: address, header, one call; and what its end is told to.
 //!
-//! Header and born time are made anew for every attempt; the unique id inside the properties stays.
+//! Header and born time are made anew for every attempt; the unique id inside the properties stays. An end is told once: to the account, to
+//! the faults, to the log.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
 
-use rmq_fault::InFlight;
-use rmq_remoting::{Deadline, Endpoint, RemotingCommand, RequestCode};
-use rmq_route::TopicRoute;
+use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::Sender;
-use super::faults::Faults;
+use super::account::Account;
+use super::lane::{Request, Target};
 use super::prepare::Prepared;
 use super::reply::{self, Stored};
-use super::select::Target;
-use crate::attempts::Attempt;
-use crate::config::SendHeaderVersion;
+use super::topics::Topic;
+use crate::attempts::{Attempt, GoodAttempt};
 use crate::error::AttemptError;
 use crate::hook::CheckForbiddenContext;
-use crate::protocol::{SendMessage, SendMessageV1, SendMessageV2};
 use crate::send_way::SendWay;
 
+/// How an attempt ended: stored, or not.
+pub(crate) type Over = Result<(GoodAttempt, Stored), Box<Attempt>>;
+
+/// A first attempt that was sent, and answered by a server that is going away.
+pub(crate) struct Sent {
+    pub(super) answer: Answer,
+    pub(super) started: Instant,
+    pub(super) deadline: Deadline,
+}
+
+/// How a oneway attempt ended: written, or not.
+pub(crate) type OverOneway = Result<GoodAttempt, Box<Attempt>>;
+
 impl Sender {
-    /// Sends the message to one queue and reads the broker's answer.
+    /// Sends the message to a queue, and reads the broker's answer.
     pub(super) async fn attempt(
         &self,
+        account: &mut Account<'_>,
         prepared: &Prepared,
-        route: &TopicRoute,
+        topic: Option<&Topic>,
         target: Target,
-        way: SendWay,
         deadline: Deadline,
-    ) -> (Attempt, Option<Stored>) {
-        let begun = Begun::new(target, prepared, &self.faults);
-        let address = match self.address(&begun.target, route, deadline).await {
+    ) -> Over {
+        let started = Instant::now();
+        account.begin(&target.lane);
+        let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
-            Err(error) => return (begun.failed(None, error), None),
+            Err(error) => return self.over(account, &target, None, Err(error), started.elapsed()),
         };
-        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
-            return (begun.failed(Some(address), error), None);
-        }
-        let request = self.request(prepared, &begun.target);
-        let answer = self.instance.invoke(&address, request, deadline).await;
-        match answer.map_err(AttemptError::from).and_then(|answer| reply::read(&answer, &address, &begun.target)) {
-            Ok(stored) => (begun.done(Some(address)), Some(stored)),
-            Err(error) => (begun.failed(Some(address), error), None),
-        }
+        let end = match self.check_forbidden(prepared, &target, &address, account.way) {
+            Err(error) => Err(error),
+            Ok(()) => self.call(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from),
+        };
+        let end = end.and_then(|answer| reply::read(answer, &address, &target.lane.places));
+        let asked = if target.lane.address().is_none() { Some(address) } else { None };
+        self.over(account, &target, asked, end, started.elapsed())
     }
 
-    /// Sends the message to one queue, and waits only until it is written.
+    /// Goes on with an attempt whose answer says that the server is going away: another one may stand behind the address.
+    pub(super) async fn move_attempt(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        sent: Sent,
+    ) -> Over {
+        let Sent { answer, started, deadline } = sent;
+        let Some(address) = target.lane.address() else {
+            // Without an address there is no answer.
+            let error = AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) };
+            return self.over(account, target, None, Err(error), started.elapsed());
+        };
+        let answer = self.moved(account, prepared, target, address, deadline, answer).await;
+        let end = answer.map_err(AttemptError::from);
+        let end = end.and_then(|answer| reply::read(answer, address, &target.lane.places));
+        self.over(account, target, None, end, started.elapsed())
+    }
+
+    /// Sends the message to the queue that the account has, and waits only until it is written.
     pub(super) async fn attempt_oneway(
         &self,
+        account: &mut Account<'_>,
         prepared: &Prepared,
-        route: &TopicRoute,
+        topic: Option<&Topic>,
         target: Target,
-        way: SendWay,
         deadline: Deadline,
-    ) -> Attempt {
-        let begun = Begun::new(target, prepared, &self.faults);
-        let address = match self.address(&begun.target, route, deadline).await {
+    ) -> OverOneway {
+        let started = Instant::now();
+        account.begin(&target.lane);
+        let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
-            Err(error) => return begun.failed(None, error),
+            Err(error) => return self.over_oneway(account, &target, None, Err(error), started.elapsed()),
         };
-        if let Err(error) = self.check_forbidden(prepared, &begun.target, &address, way) {
-            return begun.failed(Some(address), error);
-        }
-        let request = self.request(prepared, &begun.target);
-        match self.instance.invoke_oneway(&address, request, deadline).await {
-            Ok(()) => begun.done(Some(address)),
-            Err(error) => begun.failed(Some(address), error.into()),
-        }
+        let end = match self.check_forbidden(prepared, &target, &address, account.way) {
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.call_oneway(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from)
+            }
+        };
+        let asked = if target.lane.address().is_none() { Some(address) } else { None };
+        self.over_oneway(account, &target, asked, end, started.elapsed())
     }
 
-    async fn address(&self, target: &Target, route: &TopicRoute, deadline: Deadline) -> Result<Endpoint, AttemptError> {
-        let broker_name = &target.broker_name;
-        match self.instance.master(broker_name, route, deadline).await {
+    async fn call(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<Answer, RemotingError> {
+        let answer = self.call_once(account, prepared, target, address, deadline).await?;
+        self.moved(account, prepared, target, address, deadline, answer).await
+    }
+
+    /// The answer, or that of another server behind the same address if this one is going away.
+    async fn moved(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+        answer: Answer,
+    ) -> Result<Answer, RemotingError> {
+        if !self.instance.remoting().may_move(address, &answer) {
+            return Ok(answer);
+        }
+        account.not_executed();
+        self.call_once(account, prepared, target, address, deadline).await
+    }
+
+    async fn call_once(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<Answer, RemotingError> {
+        let answer = {
+            let mut properties = Vec::new();
+            self.write_properties(prepared, &mut properties);
+            let born = self.instance.remoting().clock().now_millis();
+            let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
+            self.instance.submit(address, request.frame(), deadline).await?
+        };
+        account.encoded();
+        self.instance.answer(address, answer).await
+    }
+
+    async fn call_oneway(
+        &self,
+        account: &mut Account<'_>,
+        prepared: &Prepared,
+        target: &Target,
+        address: &Endpoint,
+        deadline: Deadline,
+    ) -> Result<(), RemotingError> {
+        let write = {
+            let mut properties = Vec::new();
+            self.write_properties(prepared, &mut properties);
+            let born = self.instance.remoting().clock().now_millis();
+            let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
+            self.instance.submit_oneway(address, request.frame(), deadline).await?
+        };
+        account.encoded();
+        self.instance.written(address, write).await
+    }
+
+    /// Puts an attempt's request on the wire, at once or not at all.
+    #[inline]
+    pub(super) fn try_call(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        deadline: Deadline,
+        context: &Context<'_>,
+    ) -> Option<Result<PendingAnswer, RemotingError>> {
+        let address = target.lane.address()?;
+        let remoting = self.instance.remoting();
+        self.with_request(prepared, target, born_timestamp, |request| match request {
+            Ok(Request::Plain(request)) => remoting.try_submit(address, &request, deadline, context),
+            Ok(request) => remoting.try_submit(address, request.frame(), deadline, context),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// The same for a oneway attempt.
+    pub(super) fn try_call_oneway(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        deadline: Deadline,
+    ) -> Option<Result<PendingWrite, RemotingError>> {
+        let address = target.lane.address()?;
+        let remoting = self.instance.remoting();
+        self.with_request(prepared, target, born_timestamp, |request| match request {
+            Ok(request) => remoting.try_submit_oneway(address, request.frame(), deadline),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// Makes a request that lives no longer than `with`, on a buffer that the thread keeps.
+    #[inline]
+    fn with_request<R>(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        with: impl FnOnce(Result<Request<'_>, RemotingError>) -> R,
+    ) -> R {
+        // Taken out, so that nobody is in the way who sends while a waker runs.
+        let mut properties = PROPERTIES.take();
+        properties.clear();
+        self.write_properties(prepared, &mut properties);
+        let request = self.request(target, prepared, &properties, born_timestamp);
+        let result = with(request.map_err(RemotingError::Encode));
+        PROPERTIES.set(properties);
+        result
+    }
+
+    async fn address(
+        &self,
+        target: &Target,
+        topic: Option<&Topic>,
+        deadline: Deadline,
+    ) -> Result<Endpoint, AttemptError> {
+        if let Some(address) = target.lane.address() {
+            return Ok(address.clone());
+        }
+        let broker_name = target.lane.broker_name();
+        let address = match topic {
+            Some(topic) => self.instance.master(broker_name, &topic.route, deadline).await,
+            None => Ok(None),
+        };
+        match address {
             Ok(Some(address)) => Ok(address),
             Ok(None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(broker_name) }),
             Err(source) => Err(AttemptError::BadAddress { broker_name: Arc::clone(broker_name), source }),
@@ -91,7 +258,7 @@ impl Sender {
         if self.hooks.forbidden.is_empty() {
             return Ok(());
         }
-        let queue = prepared.shown(target.queue.clone());
+        let queue = target.queue();
         let context = CheckForbiddenContext {
             name_servers: &self.config.name_servers,
             group: &self.config.producer_group,
@@ -104,68 +271,64 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    fn request(&self, prepared: &Prepared, target: &Target) -> RemotingCommand {
-        let header = SendMessage {
-            producer_group: (&*self.producer_group).into(),
-            topic: (&**prepared.topic()).into(),
-            default_topic: self.config.create_topic_key.as_str().into(),
-            default_topic_queue_nums: self.config.default_topic_queue_nums,
-            queue_id: target.queue.queue_id(),
-            sys_flag: prepared.sys_flag,
-            born_timestamp: self.instance.remoting().clock().now_millis(),
-            flag: prepared.flag(),
-            properties: Some(prepared.properties.as_str().into()),
-            reconsume_times: Some(prepared.reconsumed.times),
-            unit_mode: Some(self.config.unit_mode),
-            max_reconsume_times: prepared.reconsumed.at_most,
-            batch: Some(false),
-            broker_name: Some((&*target.broker_name).into()),
-        };
-        let request = match self.config.send_header {
-            SendHeaderVersion::V1 => RemotingCommand::request_with(RequestCode::SEND_MESSAGE, &SendMessageV1(header)),
-            SendHeaderVersion::V2 => {
-                RemotingCommand::request_with(RequestCode::SEND_MESSAGE_V2, &SendMessageV2(header))
-            }
-        };
-        request.with_body(prepared.body().clone()).with_encoding(self.config.header_encoding)
+    /// Takes note of the end of an attempt. `address` is known where it had to be asked for.
+    #[inline]
+    pub(super) fn over(
+        &self,
+        account: &mut Account<'_>,
+        target: &Target,
+        address: Option<Endpoint>,
+        end: Result<Stored, AttemptError>,
+        elapsed: Duration,
+    ) -> Over {
+        let error = end.as_ref().err();
+        account.end(error, end.as_ref().ok().map(|stored| stored.status), elapsed);
+        self.faults.record(target.lane.broker_name(), error, elapsed);
+        log(target, address.as_ref(), error, elapsed);
+        match end {
+            Ok(stored) => Ok((target.good(address, elapsed), stored)),
+            Err(error) => Err(failed(target, address, error, elapsed)),
+        }
+    }
+
+    /// Takes note of the end of a oneway attempt.
+    pub(super) fn over_oneway(
+        &self,
+        account: &mut Account<'_>,
+        target: &Target,
+        address: Option<Endpoint>,
+        end: Result<(), AttemptError>,
+        elapsed: Duration,
+    ) -> OverOneway {
+        let error = end.as_ref().err();
+        account.end(error, None, elapsed);
+        self.faults.record_oneway(target.lane.broker_name(), error, elapsed);
+        log(target, address.as_ref(), error, elapsed);
+        match end {
+            Ok(()) => Ok(target.good(address, elapsed)),
+            Err(error) => Err(failed(target, address, error, elapsed)),
+        }
     }
 }
 
-/// An attempt on its way.
-struct Begun<'a> {
-    target: Target,
-    _under_way: Option<InFlight>,
-    prepared: &'a Prepared,
-    started: Instant,
+fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
+    debug!(
+        topic = &*target.lane.destination.topic,
+        broker = &**target.lane.broker_name(),
+        queue_id = target.queue_id,
+        addr = asked.or_else(|| target.lane.address()).map(tracing::field::display),
+        code = error.and_then(AttemptError::code).map(|code| code.0),
+        elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        error = error.map(tracing::field::display),
+        "attempt over"
+    );
 }
 
-impl<'a> Begun<'a> {
-    fn new(target: Target, prepared: &'a Prepared, faults: &Faults) -> Self {
-        Self { _under_way: faults.under_way(&target.broker_name), target, prepared, started: Instant::now() }
-    }
+#[cold]
+fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
+    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good(address, elapsed).to_attempt() })
+}
 
-    fn done(self, address: Option<Endpoint>) -> Attempt {
-        self.end(address, None)
-    }
-
-    fn failed(self, address: Option<Endpoint>, error: AttemptError) -> Attempt {
-        self.end(address, Some(Arc::new(error)))
-    }
-
-    fn end(self, address: Option<Endpoint>, error: Option<Arc<AttemptError>>) -> Attempt {
-        let Target { queue, broker_name } = self.target;
-        let queue = self.prepared.shown(queue);
-        let elapsed = self.started.elapsed();
-        debug!(
-            topic = &**queue.topic(),
-            broker = &*broker_name,
-            queue_id = queue.queue_id(),
-            addr = address.as_ref().map(tracing::field::display),
-            code = error.as_deref().and_then(AttemptError::code).map(|code| code.0),
-            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            error = error.as_deref().map(tracing::field::display),
-            "attempt over"
-        );
-        Attempt { queue, broker_name, address, elapsed, error }
-    }
+thread_local! {
+    static PROPERTIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

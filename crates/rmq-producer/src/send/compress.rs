@@ -19,6 +19,9 @@ use crate::compression::CompressError;
 /// The bytes to send and what they are.
 pub(super) type Compressed = (Bytes, CompressionType);
 
+/// On a thread of the pool for blocking work.
+pub(super) struct Elsewhere;
+
 /// Bodies that should have been compressed, and were not.
 #[derive(Default)]
 pub(super) struct Failures(AtomicU64);
@@ -26,24 +29,38 @@ pub(super) struct Failures(AtomicU64);
 impl Sender {
     /// Compresses a body that is long enough. `None`: it is sent as it is.
     pub(super) async fn compress(&self, body: &Bytes, deadline: Deadline) -> Option<Compressed> {
+        if let Ok(compressed) = self.compress_here(body) {
+            return compressed;
+        }
+        let (compression, length) = (self.config.compression.clone(), body.len());
+        let body = body.clone();
+        // Not waited for by a shutdown: it holds nothing but these bytes, and ends by itself. Dropped before its turn, it never begins.
+        let working = AbortOnDropHandle::new(spawn_blocking(move || compression.compress(&body)));
+        match tokio::time::timeout_at(deadline.instant(), working).await.ok()? {
+            Ok(compressed) => self.compressed(compressed, length),
+            // The runtime is shutting down, and this send with it.
+            Err(_) => None,
+        }
+    }
+
+    /// As [`compress`](Self::compress), without waiting.
+    ///
+    /// # Errors
+    /// The body is to be compressed elsewhere.
+    pub(super) fn compress_here(&self, body: &Bytes) -> Result<Option<Compressed>, Elsewhere> {
         let compression = &self.config.compression;
         if !compression.applies_to(body.len()) {
-            return None;
+            return Ok(None);
         }
-        let compressed = if body.len() >= LARGE_BYTES && has_other_threads() {
-            let (compression, body) = (compression.clone(), body.clone());
-            // Not waited for by a shutdown: it holds nothing but these bytes, and ends by itself. Dropped before its turn, it never begins.
-            let working = AbortOnDropHandle::new(spawn_blocking(move || compression.compress(&body)));
-            match tokio::time::timeout_at(deadline.instant(), working).await.ok()? {
-                Ok(compressed) => compressed,
-                // The runtime is shutting down, and this send with it.
-                Err(_) => return None,
-            }
-        } else {
-            compression.compress(body)
-        };
-        let compressed = compressed.unwrap_or_else(|error| self.compression_failures.note(&error));
-        compressed.filter(|(packed, _)| packed.len() < body.len())
+        if body.len() >= LARGE_BYTES && has_other_threads() {
+            return Err(Elsewhere);
+        }
+        Ok(self.compressed(compression.compress(body), body.len()))
+    }
+
+    fn compressed(&self, outcome: Result<Option<Compressed>, CompressError>, length: usize) -> Option<Compressed> {
+        let compressed = outcome.unwrap_or_else(|error| self.compression_failures.note(&error));
+        compressed.filter(|(packed, _)| packed.len() < length)
     }
 
     /// How many bodies were sent as they were because they could not be compressed.

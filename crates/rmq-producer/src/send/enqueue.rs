@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::enter::Entered;
-use super::{SendOptions, Sender};
+use super::{Answered, SendOptions, Sender, Sending};
 use crate::error::SendError;
 use crate::send_handle::SendHandle;
 use crate::send_result::SendResult;
@@ -40,7 +40,7 @@ impl Sender {
         options: SendOptions,
         deadline: Deadline,
     ) -> Result<SendHandle, SendError> {
-        let entered = self.enter(message, options.at_once, deadline).await?;
+        let entered = self.enter(message, deadline).await?;
         Ok(self.with_handle(entered, options, deadline))
     }
 
@@ -51,20 +51,20 @@ impl Sender {
         options: SendOptions,
         deadline: Deadline,
     ) -> Result<SendHandle, SendError> {
-        let entered = self.enter_at_once(message)?;
+        let entered = self.enter_at_once(message, deadline)?;
         Ok(self.with_handle(entered, options, deadline))
     }
 
     fn with_handle(self: &Arc<Self>, entered: Entered, options: SendOptions, deadline: Deadline) -> SendHandle {
         let (result, receiver) = oneshot::channel();
-        let handle = SendHandle::new(receiver, Arc::clone(entered.message.topic_shared()), entered.started);
+        let handle = SendHandle::new(receiver, Arc::clone(entered.message.topic_shared()), deadline.since());
         // Nobody there to take it: the handle was dropped on purpose.
         let to = Box::new(move |outcome| drop(result.send(outcome)));
-        let mut owed = Owed { to: Some(to), result: None, message: entered.message.clone(), started: entered.started };
+        let mut owed = Owed { to: Some(to), result: None, message: entered.message.clone(), started: deadline.since() };
         let sender = Arc::clone(self);
         self.instance.spawn_send(async move {
-            let Entered { message, inside, started } = entered;
-            owed.result = Some(sender.deliver_or_cut(message, started, &options, deadline).await);
+            let Entered { message, inside } = entered;
+            owed.result = Some(sender.deliver_or_cut(message, options, deadline).await);
             drop(inside);
             drop(owed);
         });
@@ -81,7 +81,7 @@ impl Sender {
     ) {
         let callback = self.callbacks.guard(callback);
         let entered = if Handle::try_current().is_ok() {
-            self.enter_at_once(message)
+            self.enter_at_once(message, deadline)
         } else {
             self.enter_blocking(message, deadline)
         };
@@ -90,11 +90,11 @@ impl Sender {
             Err(error) => return callback(Err(error)),
         };
         let to = Box::new(callback);
-        let mut owed = Owed { to: Some(to), result: None, message: entered.message.clone(), started: entered.started };
+        let mut owed = Owed { to: Some(to), result: None, message: entered.message.clone(), started: deadline.since() };
         let sender = Arc::clone(self);
         self.instance.spawn_send(async move {
-            let Entered { message, inside, started } = entered;
-            owed.result = Some(sender.deliver_or_cut(message, started, &options, deadline).await);
+            let Entered { message, inside } = entered;
+            owed.result = Some(sender.deliver_or_cut(message, options, deadline).await);
             sender.callbacks.run(move || {
                 drop(inside);
                 drop(owed);
@@ -103,14 +103,13 @@ impl Sender {
     }
 
     /// Sends, but cuts the send off when the last handle of the producer is gone, so that the send ends with what is known of it.
-    pub(super) async fn deliver_or_cut(
+    async fn deliver_or_cut(
         &self,
         message: Message,
-        started: Instant,
-        options: &SendOptions,
+        options: SendOptions,
         deadline: Deadline,
     ) -> Result<SendResult, SendError> {
-        let mut sending = std::pin::pin!(self.deliver(message, started, options, deadline));
+        let mut sending = Sending::<Answered>::entered(self, message, options, deadline);
         tokio::select! {
             biased;
             result = &mut sending => return result,

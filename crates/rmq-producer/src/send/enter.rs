@@ -11,7 +11,6 @@ use std::thread::{self, Thread};
 
 use rmq_message::Message;
 use rmq_remoting::Deadline;
-use tokio::time::Instant;
 
 use super::gate::{Inside, Turned};
 use super::{Sender, refused};
@@ -21,90 +20,92 @@ use crate::error::{Failure, NoRoom, SendError};
 pub(crate) struct Entered {
     pub(crate) message: Message,
     pub(super) inside: Inside,
-    pub(super) started: Instant,
 }
 
 impl Sender {
-    /// Gets a message in as soon as there is room; at once or not at all when `at_once` is set.
+    /// Gets a message in as soon as there is room.
     ///
     /// # Cancel safety
     /// Dropped early, it leaves nothing behind.
-    pub(super) async fn enter(
-        &self,
-        message: Message,
-        at_once: bool,
-        deadline: Deadline,
-    ) -> Result<Entered, SendError> {
-        let started = Instant::now();
-        let (message, weight) = match self.try_enter(message, started)? {
-            Tried::Entered(entered) => return Ok(entered),
-            Tried::Full(message, _) if at_once => return Err(self.no_room(message, started)),
-            Tried::Full(message, weight) => (message, weight),
+    pub(super) async fn enter(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
+        let entered = match self.try_enter(&message, false) {
+            Ok(Some(inside)) => Ok(inside),
+            Ok(None) => self.wait_to_enter(&message, deadline).await,
+            Err(failure) => Err(failure),
         };
-        match tokio::time::timeout_at(deadline.instant(), self.gate.enter(weight)).await {
-            Ok(Ok(inside)) => Ok(self.entered(message, inside, started)),
-            Ok(Err(Turned::Closed)) => Err(self.refuse(message, Failure::Closed, started)),
-            Ok(Err(Turned::Full)) | Err(_) => Err(self.no_room(message, started)),
-        }
+        self.entered(message, entered, deadline)
     }
 
     /// Gets a message in at once or not at all.
-    pub(super) fn enter_at_once(&self, message: Message) -> Result<Entered, SendError> {
-        let started = Instant::now();
-        match self.try_enter(message, started)? {
-            Tried::Entered(entered) => Ok(entered),
-            Tried::Full(message, _) => Err(self.no_room(message, started)),
-        }
+    pub(super) fn enter_at_once(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
+        let entered = self.try_enter(&message, false).and_then(|inside| inside.ok_or_else(|| self.no_room(deadline)));
+        self.entered(message, entered, deadline)
     }
 
     /// Gets a message in as soon as there is room, and blocks the thread until then. Needs no runtime.
     pub(super) fn enter_blocking(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
-        let started = Instant::now();
-        let (message, weight) = match self.try_enter(message, started)? {
-            Tried::Entered(entered) => return Ok(entered),
-            Tried::Full(message, weight) => (message, weight),
+        let entered = match self.try_enter(&message, false) {
+            Ok(Some(inside)) => Ok(inside),
+            Ok(None) => match block_until(self.gate.enter(self.gate.weight(&message)), deadline) {
+                Some(entered) => entered.map_err(|turned| self.turned(turned, deadline)),
+                None => Err(self.no_room(deadline)),
+            },
+            Err(failure) => Err(failure),
         };
-        match block_until(self.gate.enter(weight), deadline) {
-            Some(Ok(inside)) => Ok(self.entered(message, inside, started)),
-            Some(Err(Turned::Closed)) => Err(self.refuse(message, Failure::Closed, started)),
-            Some(Err(Turned::Full)) | None => Err(self.no_room(message, started)),
-        }
+        self.entered(message, entered, deadline)
     }
 
-    fn try_enter(&self, message: Message, started: Instant) -> Result<Tried, SendError> {
+    /// Gets a valid message in, if there is room. A topic that is in use already is legal.
+    pub(super) fn try_enter(&self, message: &Message, topic_in_use: bool) -> Result<Option<Inside>, Failure> {
         if self.gate.is_closed() {
-            return Err(self.refuse(message, Failure::Closed, started));
+            return Err(Failure::Closed);
         }
-        if let Err(error) = message.validate(&self.limits) {
-            return Err(self.refuse(message, Failure::Message(error), started));
-        }
-        let weight = self.gate.weight(&message);
-        match self.gate.try_enter(weight) {
-            Ok(inside) => Ok(Tried::Entered(self.entered(message, inside, started))),
-            Err(Turned::Full) => Ok(Tried::Full(message, weight)),
-            Err(Turned::Closed) => Err(self.refuse(message, Failure::Closed, started)),
+        let valid = if topic_in_use { message.validate_content(&self.limits) } else { message.validate(&self.limits) };
+        valid.map_err(Failure::Message)?;
+        match self.gate.try_enter(self.gate.weight(message)) {
+            Ok(inside) => Ok(Some(inside)),
+            Err(Turned::Full) => Ok(None),
+            Err(Turned::Closed) => Err(Failure::Closed),
         }
     }
 
-    fn entered(&self, message: Message, inside: Inside, started: Instant) -> Entered {
-        Entered { message, inside, started }
+    /// Gets a message in for which there was no room at first.
+    pub(super) async fn wait_to_enter(&self, message: &Message, deadline: Deadline) -> Result<Inside, Failure> {
+        let entering = self.gate.enter(self.gate.weight(message));
+        match tokio::time::timeout_at(deadline.instant(), entering).await {
+            Ok(entered) => entered.map_err(|turned| self.turned(turned, deadline)),
+            Err(_) => Err(self.no_room(deadline)),
+        }
     }
 
-    fn no_room(&self, message: Message, started: Instant) -> SendError {
-        let failure = NoRoom { limits: self.gate.limits(), waited: started.elapsed() };
-        self.refuse(message, Failure::NoRoom(failure), started)
+    fn turned(&self, turned: Turned, deadline: Deadline) -> Failure {
+        match turned {
+            Turned::Closed => Failure::Closed,
+            Turned::Full => self.no_room(deadline),
+        }
     }
 
-    fn refuse(&self, message: Message, failure: Failure, started: Instant) -> SendError {
+    pub(super) fn no_room(&self, deadline: Deadline) -> Failure {
+        Failure::NoRoom(NoRoom { limits: self.gate.limits(), waited: deadline.since().elapsed() })
+    }
+
+    fn entered(
+        &self,
+        message: Message,
+        entered: Result<Inside, Failure>,
+        deadline: Deadline,
+    ) -> Result<Entered, SendError> {
+        match entered {
+            Ok(inside) => Ok(Entered { message, inside }),
+            Err(failure) => Err(self.refuse(message, failure, deadline)),
+        }
+    }
+
+    /// The error of a send that did not get in.
+    pub(super) fn refuse(&self, message: Message, failure: Failure, deadline: Deadline) -> SendError {
         self.metrics.refused();
-        refused(message, failure, started)
+        refused(message, failure, deadline.since())
     }
-}
-
-enum Tried {
-    Entered(Entered),
-    /// With what the message weighs.
-    Full(Message, usize),
 }
 
 /// Polls a future on this thread, which sleeps in between. `None`: the time was over first.

@@ -3,6 +3,7 @@
 //! Recorded when the attempt truly ends; one that its caller dropped is never recorded and harms no broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmq_fault::{
     BrokerLoads, Candidates, Choice, InFlight, LatencyFaultTolerance, Outcome, Strategy, Suspects, select_in_turn,
@@ -14,7 +15,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::attempts::Attempt;
 use crate::config::ProducerConfig;
 use crate::error::AttemptError;
 use crate::queue_choice::QueueChoice;
@@ -97,19 +97,18 @@ impl Faults {
     }
 
     /// Takes note of an attempt that waited for an answer.
-    pub(super) fn record(&self, attempt: &Attempt) {
-        self.note(attempt, verdict(attempt.error()));
+    pub(super) fn record(&self, broker: &Arc<str>, error: Option<&AttemptError>, elapsed: Duration) {
+        self.note(broker, verdict(error), elapsed);
     }
 
     /// Takes note of an attempt that did not: that its frame was written says nothing good of the broker.
-    pub(super) fn record_oneway(&self, attempt: &Attempt) {
-        if attempt.error().is_some() {
-            self.note(attempt, verdict(attempt.error()));
+    pub(super) fn record_oneway(&self, broker: &Arc<str>, error: Option<&AttemptError>, elapsed: Duration) {
+        if error.is_some() {
+            self.note(broker, verdict(error), elapsed);
         }
     }
 
-    fn note(&self, attempt: &Attempt, verdict: Verdict) {
-        let broker = attempt.broker_name();
+    fn note(&self, broker: &Arc<str>, verdict: Verdict, elapsed: Duration) {
         match verdict {
             Verdict::Innocent => return,
             Verdict::Good | Verdict::Answered => {
@@ -128,15 +127,12 @@ impl Faults {
         }
         match (&self.loads, verdict) {
             (None, _) => {}
-            (Some(loads), Verdict::Good) => loads.succeeded(broker, attempt.elapsed()),
-            (Some(loads), _) => loads.failed(broker, attempt.elapsed()),
+            (Some(loads), Verdict::Good) => loads.succeeded(broker, elapsed),
+            (Some(loads), _) => loads.failed(broker, elapsed),
         }
         if let Some((_, tolerance)) = &self.latency {
-            let outcome = Outcome {
-                latency: attempt.elapsed(),
-                isolate: verdict != Verdict::Good,
-                reachable: verdict != Verdict::Silent,
-            };
+            let outcome =
+                Outcome { latency: elapsed, isolate: verdict != Verdict::Good, reachable: verdict != Verdict::Silent };
             tolerance.update(broker, outcome, Instant::now().into_std());
         }
     }

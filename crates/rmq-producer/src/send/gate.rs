@@ -9,7 +9,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use rmq_message::Message;
-use tokio::sync::{Mutex, Notify, Semaphore, TryAcquireError};
+use rmq_remoting::{Permit, Room};
+use tokio::sync::{Mutex, Notify};
 
 use crate::in_flight_limits::InFlightLimits;
 use census::{Census, Epoch};
@@ -17,9 +18,7 @@ use census::{Census, Epoch};
 pub(super) struct Gate {
     census: Census,
     limits: InFlightLimits,
-    /// Room by number, and by bytes; taken in this order, given back together.
-    sends: Semaphore,
-    bytes: Semaphore,
+    room: Room,
     /// Told when the last one leaves a closed gate, or an epoch that nobody enters any more.
     emptied: Notify,
     /// Held by whoever waits for the end of an epoch: there are two only.
@@ -44,8 +43,7 @@ impl Gate {
     pub(super) fn new(limits: InFlightLimits) -> Arc<Self> {
         Arc::new(Self {
             census: Census::default(),
-            sends: Semaphore::new(limits.sends()),
-            bytes: Semaphore::new(limits.bytes()),
+            room: Room::new(limits.sends(), limits.bytes()),
             limits,
             emptied: Notify::new(),
             flushing: Mutex::new(()),
@@ -60,12 +58,11 @@ impl Gate {
 
     /// Lets one more in at once, or not at all.
     pub(super) fn try_enter(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
-        let send = self.sends.try_acquire().map_err(|error| turned(&error))?;
-        let bytes = self.bytes.try_acquire_many(permits(weight)).map_err(|error| turned(&error))?;
-        let inside = self.let_in(weight)?;
-        send.forget();
-        bytes.forget();
-        Ok(inside)
+        match self.room.try_acquire(weight) {
+            Some(permit) => self.let_in(permit, weight),
+            None if self.is_closed() => Err(Turned::Closed),
+            None => Err(Turned::Full),
+        }
     }
 
     /// Lets one more in as soon as there is room, in the order of arrival. The only error is a closed gate.
@@ -74,26 +71,22 @@ impl Gate {
     pub(super) fn enter(self: &Arc<Self>, weight: usize) -> impl Future<Output = Result<Inside, Turned>> + Send {
         let gate = Arc::clone(self);
         async move {
-            let send = gate.sends.acquire().await.map_err(|_| Turned::Closed)?;
-            let bytes = gate.bytes.acquire_many(permits(weight)).await.map_err(|_| Turned::Closed)?;
-            let inside = gate.let_in(weight)?;
-            send.forget();
-            bytes.forget();
-            Ok(inside)
+            let permit = gate.room.acquire(weight).await.ok_or(Turned::Closed)?;
+            gate.let_in(permit, weight)
         }
     }
 
     /// Counts one more whose room is taken, unless closed.
-    fn let_in(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
+    fn let_in(self: &Arc<Self>, permit: Permit<'_>, weight: usize) -> Result<Inside, Turned> {
         let epoch = self.census.enter().ok_or(Turned::Closed)?;
+        permit.keep();
         Ok(Inside { gate: Arc::clone(self), bytes: weight, epoch })
     }
 
     /// Lets nobody in any more; who waits for room is turned away.
     pub(super) fn close(&self) {
         self.census.close();
-        self.sends.close();
-        self.bytes.close();
+        self.room.close();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -106,7 +99,7 @@ impl Gate {
 
     /// The bytes of those inside.
     pub(super) fn held_bytes(&self) -> usize {
-        self.limits.bytes().saturating_sub(self.bytes.available_permits())
+        self.room.bytes()
     }
 
     pub(super) fn limits(&self) -> InFlightLimits {
@@ -146,24 +139,11 @@ impl Drop for Inside {
         let gate = &self.gate;
         // Counted out first, so that never more are inside than there is room for.
         let is_awaited = gate.census.leave(self.epoch);
-        gate.bytes.add_permits(self.bytes);
-        gate.sends.add_permits(1);
+        gate.room.give_back(self.bytes);
         if is_awaited {
             gate.emptied.notify_waiters();
         }
     }
-}
-
-fn turned(error: &TryAcquireError) -> Turned {
-    match error {
-        TryAcquireError::Closed => Turned::Closed,
-        TryAcquireError::NoPermits => Turned::Full,
-    }
-}
-
-/// No message is so large: a frame ends at 2 GiB.
-fn permits(weight: usize) -> u32 {
-    u32::try_from(weight).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -2,34 +2,66 @@
 //!
 //! The one place where an answer is classified; whatever is not known for certain counts as maybe stored.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use rmq_remoting::{Endpoint, RemotingCommand, ResponseCode};
+use rmq_remoting::{Answer, Endpoint, RemotingCommand, ResponseCode};
 
-use super::select::Target;
 use crate::error::{ACL_REMARK, AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
 
 /// What a broker said of a message that it stored.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     pub(super) status: SendStatus,
-    pub(super) broker_name: Arc<str>,
-    pub(super) reply: SendMessageReply,
+    /// May differ from the queue asked for: priority messages, static topics.
+    pub(super) queue_id: i32,
+    pub(super) queue_offset: i64,
+    /// All else is looked up when somebody asks for it.
+    pub(super) answer: Answer,
 }
 
+/// Where in the answers of a broker the fields are that every send reads: they hardly ever move.
+#[derive(Debug, Default)]
+pub(super) struct Places(AtomicU32);
+
 /// Reads the answer to a send.
-pub(super) fn read(answer: &RemotingCommand, addr: &Endpoint, target: &Target) -> Result<Stored, AttemptError> {
+#[inline]
+pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
     let code = answer.response_code();
     let Some(status) = status(code) else {
         let remark = answer.remark().unwrap_or_default();
         let outcome = classify(code, remark);
         return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
     };
-    match answer.header::<SendMessageReply>() {
-        Ok(reply) => Ok(Stored { status, broker_name: Arc::clone(&target.broker_name), reply }),
+    let place = match places.read(&answer) {
+        Some(place) => Ok(place),
+        // What the quick look does not take, the header's own reader names; or takes.
+        None => RemotingCommand::from(answer.clone())
+            .header::<SendMessageReply>()
+            .map(|reply| (reply.queue_id, reply.queue_offset)),
+    };
+    match place {
+        Ok((queue_id, queue_offset)) => Ok(Stored { status, queue_id, queue_offset, answer }),
         Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
+    }
+}
+
+impl Places {
+    /// Queue and place in it, if the header has them and an id.
+    #[inline]
+    fn read(&self, answer: &Answer) -> Option<(i32, i64)> {
+        let known = self.0.load(Ordering::Relaxed);
+        let [queue_id, queue_offset, id, _] = known.to_le_bytes();
+        let (queue_id_at, queue_id) = answer.field_near(queue_id.into(), "queueId")?;
+        let (queue_offset_at, queue_offset) = answer.field_near(queue_offset.into(), "queueOffset")?;
+        let (id_at, _) = answer.field_near(id.into(), "msgId")?;
+        let near = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
+        let now = u32::from_le_bytes([near(queue_id_at), near(queue_offset_at), near(id_at), 0]);
+        if now != known {
+            self.0.store(now, Ordering::Relaxed);
+        }
+        Some((i32::try_from(queue_id.as_i64()?).ok()?, queue_offset.as_i64()?))
     }
 }
 

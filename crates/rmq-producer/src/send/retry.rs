@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use rmq_remoting::{Certainty, Deadline, RemotingError};
+use tokio::time::Instant;
 
 use super::reply::is_wrong_queue;
 use crate::error::{AttemptError, Outcome, is_access_refused};
@@ -54,14 +55,14 @@ fn unless_strict(policy: &RetryPolicy) -> Next {
     if policy.is_strict() { Next::Stop } else { Next::Again }
 }
 
-/// The deadline of one attempt: an equal share of what is left, at least [`LEAST`], never beyond the send's.
-pub(super) fn attempt_deadline(deadline: Deadline, tries_left: u32, policy: &RetryPolicy) -> Deadline {
+/// The deadline of one attempt that begins now: an equal share of what is left, at least [`LEAST`], never beyond the send's.
+pub(super) fn attempt_deadline(deadline: Deadline, now: Instant, tries_left: u32, policy: &RetryPolicy) -> Deadline {
     if tries_left <= 1 && policy.per_attempt().is_none() {
         return deadline;
     }
-    let share = (deadline.remaining() / tries_left.max(1)).max(LEAST);
+    let share = (deadline.instant().saturating_duration_since(now) / tries_left.max(1)).max(LEAST);
     let share = policy.per_attempt().map_or(share, |cap| share.min(cap));
-    Deadline::after(share).earlier(deadline)
+    Deadline::counted_from(now, share).earlier(deadline)
 }
 
 /// The longest pause after the n-th busy answer of a send; the real one is random below it.

@@ -171,3 +171,19 @@ fn chain(error: &dyn Error) -> String {
     }
     text
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_id_signs_with_one_set_of_credentials() {
+    let cluster = guarded(Dialect::V5).await;
+    let named = |group: &str, secret: &str| {
+        let builder = with_defaults(&cluster).producer_group(group).instance_name("shared");
+        builder.credentials(Credentials::new("AK", secret))
+    };
+    let first = named("a", SECRET).start().await.unwrap();
+    named("b", SECRET).start().await.unwrap();
+    let error = named("c", "another").start().await.unwrap_err();
+    assert!(matches!(error, StartError::OtherSettings { option: "credentials", .. }), "{error:?}");
+    let unsigned = with_defaults(&cluster).producer_group("d").instance_name("shared").start().await.unwrap_err();
+    assert!(matches!(unsigned, StartError::OtherSettings { option: "credentials", .. }), "{unsigned:?}");
+    first.send(hello()).await.unwrap();
+}

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rmq_producer::{Producer, ProducerBuilder, StartError, TlsConfig, TlsError, TlsProblem};
@@ -28,7 +29,9 @@ impl Secured {
         let chain = params.signed_by(&key, &issuer).expect("a certificate").pem();
         let tls = TlsServerConfig::new(chain, key.serialize_pem()).expect("a certificate with its key");
         let cluster = TestCluster::builder().brokers(2).topic("orders", 4).tls(tls.mode(TlsServerMode::Enforcing));
-        let authority = std::env::temp_dir().join(format!("rmq-ca-{}-{name}.pem", std::process::id()));
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let authority = std::env::temp_dir().join(format!("rmq-ca-{}-{name}-{number}.pem", std::process::id()));
         std::fs::write(&authority, pem).expect("a file");
         Self { cluster: start(cluster).await, authority }
     }
@@ -103,4 +106,24 @@ async fn a_start_with_unusable_settings_dials_nobody() {
 async fn in_plain_text_nothing_reaches_a_server_that_enforces_tls() {
     let secured = Secured::named("127.0.0.3").await;
     Producer::builder("pg").name_servers(secured.cluster.name_servers()).start().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn where_name_servers_are_looked_up_the_name_has_to_be_said() {
+    let looked_up = || Producer::builder("pg").address_service("http://ns.example:8080/rocketmq/nsaddr");
+    let error = looked_up().tls(TlsConfig::new()).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Tls(_)), "{error:?}");
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
+    assert!(cause.contains("server_name"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_client_id_trusts_one_set_of_authorities() {
+    let secured = Secured::named("127.0.0.1").await;
+    let named = |group: &str, tls: TlsConfig| secured.producer(tls).producer_group(group).instance_name("one-of-tls");
+    let first = named("a", secured.trusting()).start().await.unwrap();
+    let careless = secured.trusting().dangerous_accept_any_certificate(true);
+    let error = named("b", careless).start().await.unwrap_err();
+    assert!(matches!(error, StartError::OtherSettings { option: "tls", .. }), "{error:?}");
+    first.send(hello()).await.unwrap();
 }

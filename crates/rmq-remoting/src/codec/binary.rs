@@ -22,7 +22,7 @@ pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mu
     out.put_i16(short("version", command.version)?);
     parts.opaque(out);
     parts.flag(out);
-    put_text(out, command.remark.as_deref().unwrap_or_default())?;
+    put_text(out, command.remark.as_deref().unwrap_or_default().as_bytes())?;
 
     out.put_u32(0);
     let block = out.len();
@@ -61,7 +61,7 @@ impl Parts for Own {
     }
 
     fn value(&mut self, _: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FrameError> {
-        put_text(out, value)
+        put_text(out, value.as_bytes())
     }
 }
 
@@ -200,9 +200,9 @@ fn short(member: &'static str, value: i32) -> Result<i16, FrameError> {
     i16::try_from(value).map_err(|_| FrameError::OutOfRange { member, value })
 }
 
-pub(super) fn put_text(out: &mut Vec<u8>, text: &str) -> Result<(), FrameError> {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), FrameError> {
     out.put_i32(length_word(text.len())?);
-    out.put_slice(text.as_bytes());
+    out.put_slice(text);
     Ok(())
 }
 

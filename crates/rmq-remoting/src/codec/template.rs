@@ -110,9 +110,9 @@ impl Rendered {
             out.extend_from_slice(&self.constant[written..at]);
             written = at;
             match hole {
-                Hole::Value(index) => match &values[index] {
-                    FieldValue::Number(number) => put_decimal(out, *number),
-                    FieldValue::Text(text) => json::writer::escaped(out, text),
+                Hole::Value(index) => match values[index].text() {
+                    Ok(text) => json::writer::escaped(out, text),
+                    Err(number) => put_decimal(out, number),
                 },
                 Hole::Opaque => put_decimal(out, opaque.into()),
                 Hole::Block => {}
@@ -128,9 +128,9 @@ impl Rendered {
             out.put_slice(&self.constant[written..at]);
             written = at;
             match hole {
-                Hole::Value(index) => match &values[index] {
-                    FieldValue::Number(number) => binary::put_number(out, *number)?,
-                    FieldValue::Text(text) => binary::put_text(out, text)?,
+                Hole::Value(index) => match values[index].text() {
+                    Ok(text) => binary::put_text(out, text)?,
+                    Err(number) => binary::put_number(out, number)?,
                 },
                 Hole::Opaque => out.put_i32(opaque),
                 Hole::Block => block = out.len(),
@@ -172,7 +172,7 @@ impl Parts for Recorder<'_> {
             }
             (Some(index), HeaderEncoding::Rocketmq) => self.holes.push((out.len(), Hole::Value(index))),
             (None, HeaderEncoding::Json) => json::writer::text(out, value),
-            (None, HeaderEncoding::Rocketmq) => binary::put_text(out, value)?,
+            (None, HeaderEncoding::Rocketmq) => binary::put_text(out, value.as_bytes())?,
         }
         Ok(())
     }
@@ -190,6 +190,26 @@ pub enum FieldValue<'a> {
     Number(i64),
     /// A text.
     Text(&'a str),
+    /// A text as the bytes that encode it. They should be UTF-8, or the peer cannot read the request; where a text is needed, what is not
+    /// is replaced.
+    Utf8(&'a [u8]),
+}
+
+impl<'a> FieldValue<'a> {
+    /// What both forms of a text are.
+    fn text(&self) -> Result<&'a [u8], i64> {
+        match self {
+            Self::Number(number) => Err(*number),
+            Self::Text(text) => Ok(text.as_bytes()),
+            Self::Utf8(text) => Ok(text),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for FieldValue<'a> {
+    fn from(text: &'a [u8]) -> Self {
+        Self::Utf8(text)
+    }
 }
 
 impl From<i32> for FieldValue<'_> {
@@ -236,6 +256,7 @@ impl<const N: usize> RequestFrame for FilledRequest<'_, N> {
             match value {
                 FieldValue::Number(number) => fields.set_display(*name, number),
                 FieldValue::Text(text) => fields.set(*name, text),
+                FieldValue::Utf8(text) => fields.set(*name, String::from_utf8_lossy(text)),
             }
         }
         command
@@ -255,6 +276,10 @@ impl<const N: usize> sealed::Encode for FilledRequest<'_, N> {
         put_head(request.encoding, rendered.constant.len(), self.body.len(), out, limits, |out| {
             rendered.write(&self.values, request.encoding, opaque, out)
         })
+    }
+
+    fn is_rendered(&self) -> bool {
+        true
     }
 }
 

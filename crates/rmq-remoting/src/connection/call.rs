@@ -6,15 +6,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use parking_lot::MutexGuard;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::slots::{Found, SlotKey};
 use super::{RETIRED, Shared, State};
 use crate::answer::Answer;
 use crate::code::ResponseCode;
+use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError};
 
 /// A request on the wire; resolves to its answer.
@@ -120,22 +121,23 @@ impl Shared {
     }
 }
 
-pub(super) struct OnewayWrite {
+/// A oneway frame that is to be handed to the kernel by its deadline.
+pub(crate) struct OnewayWrite {
     shared: Arc<Shared>,
     start: u64,
     end: u64,
+    deadline: Deadline,
+    started: Instant,
+    /// Armed only once there is something to wait for.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl OnewayWrite {
-    pub(super) fn new(shared: Arc<Shared>, (start, end): (u64, u64)) -> Self {
-        Self { shared, start, end }
+    pub(super) fn new(shared: Arc<Shared>, (start, end): (u64, u64), deadline: Deadline, started: Instant) -> Self {
+        Self { shared, start, end, deadline, started, timer: None }
     }
-}
 
-impl Future for OnewayWrite {
-    type Output = Result<(), RemotingError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn look(&self, cx: &Context<'_>) -> Poll<Result<(), RemotingError>> {
         let mut state = self.shared.state.lock();
         if state.handed >= self.end {
             return Poll::Ready(Ok(()));
@@ -147,6 +149,20 @@ impl Future for OnewayWrite {
         }
         state.oneways.insert(self.end, cx.waker().clone());
         Poll::Pending
+    }
+}
+
+impl Future for OnewayWrite {
+    type Output = Result<(), RemotingError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(outcome) = self.look(cx) {
+            return Poll::Ready(outcome);
+        }
+        let at = self.deadline.instant();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(RemotingError::Timeout { addr: Arc::clone(&self.shared.peer), after: self.started.elapsed() }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::Waker;
 use parking_lot::MutexGuard;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::call::Call;
+use super::call::{Call, OnewayWrite};
 use super::out_buffer::{MAX_SLICES, OutBuffer};
 use super::slots::SlotKey;
 use super::{Connection, Flusher, OPEN, Shared, State};
@@ -55,6 +55,22 @@ impl Connection {
                 self.shared.room.give_back(0);
                 Some(Err(error))
             }
+        }
+    }
+
+    /// Puts a oneway request on the connection if that needs no waiting. `None`: it does, or the connection has ended.
+    pub(crate) fn try_oneway<F: RequestFrame + ?Sized>(
+        self,
+        request: &F,
+        deadline: Deadline,
+    ) -> Option<Result<OnewayWrite, RemotingError>> {
+        if deadline.is_expired() {
+            return Some(Err(RemotingError::DeadlineExpired));
+        }
+        match self.shared.submit_oneway(request) {
+            Ok(Submitted::Done(frame)) => Some(Ok(OnewayWrite::new(self.shared, frame, deadline, deadline.since()))),
+            Ok(Submitted::Full | Submitted::Ended(_)) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 }

@@ -7,6 +7,7 @@ use rmq_message::MessageQueue;
 use rmq_remoting::{ConnectionEnd, Endpoint, HookError, InvalidEndpoint, ResponseCode, RoomLimit};
 
 use super::*;
+use crate::attempts::Attempt;
 use crate::error::Outcome as Class;
 use crate::latency_fault::LatencyFault;
 use crate::send::reply;
@@ -67,12 +68,20 @@ fn told(error: Option<AttemptError>, elapsed: Duration, record: impl Fn(&Faults,
     }
 }
 
+fn record(faults: &Faults, attempt: &Attempt) {
+    faults.record(attempt.broker_name(), attempt.error(), attempt.elapsed());
+}
+
+fn record_oneway(faults: &Faults, attempt: &Attempt) {
+    faults.record_oneway(attempt.broker_name(), attempt.error(), attempt.elapsed());
+}
+
 fn waited(error: Option<AttemptError>) -> Told {
-    told(error, Duration::from_millis(1), Faults::record)
+    told(error, Duration::from_millis(1), record)
 }
 
 fn oneway(error: Option<AttemptError>) -> Told {
-    told(error, Duration::from_millis(1), Faults::record_oneway)
+    told(error, Duration::from_millis(1), record_oneway)
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,8 +103,8 @@ async fn every_answer_but_a_farewell_clears_a_suspect_and_every_error_among_them
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_answer_costs_the_penalty_of_its_latency() {
-    assert_eq!(told(None, Duration::from_millis(49), Faults::record), Trusted);
-    assert_eq!(told(None, Duration::from_secs(2), Faults::record), TrustedAndPenalised);
+    assert_eq!(told(None, Duration::from_millis(49), record), Trusted);
+    assert_eq!(told(None, Duration::from_secs(2), record), TrustedAndPenalised);
 }
 
 #[tokio::test(start_paused = true)]

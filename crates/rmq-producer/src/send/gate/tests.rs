@@ -38,11 +38,11 @@ fn a_refusal_for_want_of_bytes_takes_nothing_a_thousand_times() {
     for _ in 0..1_000 {
         assert_eq!(gate.try_enter(60).err(), Some(Turned::Full));
     }
-    assert_eq!((gate.count(), gate.held_bytes(), gate.sends.available_permits()), (1, 60, 2));
+    assert_eq!((gate.count(), gate.held_bytes()), (1, 60));
     let (second, third) = (gate.try_enter(40).ok().unwrap(), gate.try_enter(0).ok().unwrap());
     assert_eq!(gate.try_enter(0).err(), Some(Turned::Full), "the number is full");
     drop((held, second, third));
-    assert_eq!((gate.count(), gate.held_bytes(), gate.sends.available_permits()), (0, 0, 3));
+    assert_eq!((gate.count(), gate.held_bytes()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn waiting_in_vain_takes_nothing_and_lets_the_next_one_in() {
     for _ in 0..1_000 {
         assert!(tokio::time::timeout(Duration::from_millis(1), gate.enter(30)).await.is_err());
     }
-    assert_eq!((gate.count(), gate.held_bytes(), gate.sends.available_permits()), (1, 80, 1));
+    assert_eq!((gate.count(), gate.held_bytes()), (1, 80));
     assert!(gate.enter(20).await.is_ok());
     drop(held);
     assert!(gate.enter(100).await.is_ok());

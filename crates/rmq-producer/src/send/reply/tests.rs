@@ -1,15 +1,15 @@
 //! Answers to a send: what Java makes of them (`tests/golden`), and the table of refusals row by row.
 
-use rmq_message::MessageQueue;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use rmq_remoting::RequestCode;
 use serde_json::Value;
 
 use super::*;
+use crate::attempts::{Destination, GoodAttempt};
 use crate::namespace::Namespace;
-
-fn target() -> Target {
-    Target { queue: MessageQueue::new("T", "broker-a", 1), broker_name: "broker-a".into() }
-}
+use crate::send_result::{MessageId, SendResult};
 
 fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
     let answer = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).response_to(ResponseCode(code));
@@ -20,7 +20,7 @@ fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
 }
 
 fn read_it(answer: &RemotingCommand) -> Result<Stored, AttemptError> {
-    read(answer, &Endpoint::parse("10.0.0.1:10911").expect("an address"), &target())
+    read(answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"), &Places::default())
 }
 
 fn class(code: i32, remark: &str) -> Outcome {
@@ -52,17 +52,35 @@ fn an_answer_becomes_what_java_makes_of_it() {
         }
         let text = |member: &str| expected[member].as_str();
         match read_it(&command) {
-            Ok(Stored { status, broker_name, reply }) => {
-                assert_eq!(Some(status.name()), text("status"), "{name}");
-                assert_eq!(Some(&*broker_name), expected["queue"]["broker"].as_str(), "{name}");
-                assert_eq!(Some(i64::from(reply.queue_id)), expected["queue"]["id"].as_i64(), "{name}");
-                assert_eq!(Some(reply.queue_offset), expected["queue_offset"].as_i64(), "{name}");
-                assert_eq!(Some(&*reply.msg_id), text("offset_msg_id"), "{name}");
+            Ok(Stored { status, queue_id, queue_offset, answer }) => {
+                let destination = Destination { topic: "T".into(), broker_name: "broker-a".into(), address: None };
+                let result = SendResult {
+                    status,
+                    message_id: MessageId::Given("".into()),
+                    queue_id,
+                    queue_offset,
+                    answer,
+                    stored_by: GoodAttempt {
+                        destination: Arc::new(destination),
+                        queue_id: 1,
+                        logical: None,
+                        address: None,
+                        elapsed: Duration::ZERO,
+                    },
+                    tried: None,
+                    elapsed: Duration::ZERO,
+                    shown: OnceLock::new(),
+                };
+                assert_eq!(Some(result.status().name()), text("status"), "{name}");
+                assert_eq!(Some(&**result.queue().broker_name()), expected["queue"]["broker"].as_str(), "{name}");
+                assert_eq!(Some(i64::from(result.queue().queue_id())), expected["queue"]["id"].as_i64(), "{name}");
+                assert_eq!(Some(result.queue_offset()), expected["queue_offset"].as_i64(), "{name}");
+                assert_eq!(Some(result.offset_message_id()), text("offset_msg_id"), "{name}");
                 // A 5.x broker sends the transaction id, and Java shows what was sent.
-                assert_eq!(reply.transaction_id.as_deref(), text("transaction_id"), "{name}");
-                assert_eq!(reply.region_id.as_deref().or(Some("DefaultRegion")), text("region_id"), "{name}");
-                assert_eq!(Some(reply.trace_on), expected["trace_on"].as_bool(), "{name}");
-                assert_eq!(reply.recall_handle.as_deref(), text("recall_handle"), "{name}");
+                assert_eq!(result.transaction_id(), text("transaction_id"), "{name}");
+                assert_eq!(Some(result.region_id()), text("region_id"), "{name}");
+                assert_eq!(Some(result.trace_on()), expected["trace_on"].as_bool(), "{name}");
+                assert_eq!(result.recall_handle(), text("recall_handle"), "{name}");
             }
             Err(AttemptError::Refused { addr, code, remark, .. }) => {
                 assert_eq!(text("error"), Some("MQBrokerException"), "{name}");

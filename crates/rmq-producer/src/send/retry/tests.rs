@@ -101,7 +101,7 @@ fn every_failure_without_an_answer() {
 async fn an_attempt_gets_its_share_of_what_is_left_and_never_more() {
     let policy = RetryPolicy::default();
     let deadline = Deadline::after(Duration::from_secs(3));
-    let share = |left, policy: &RetryPolicy| attempt_deadline(deadline, left, policy).remaining();
+    let share = |left, policy: &RetryPolicy| attempt_deadline(deadline, Instant::now(), left, policy).remaining();
     assert_eq!(share(3, &policy), Duration::from_secs(1));
     assert_eq!(share(1, &policy), Duration::from_secs(3));
     assert_eq!(share(100, &policy), LEAST);

@@ -1,4 +1,4 @@
-//! A quick hash for the short names that tables here are keyed by.
+//! NameMap: a table by short names, with a quick hash.
 //!
 //! It does not resist chosen keys, and need not: topic names come from the application itself and broker names from
 //! the name server it trusts.
@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map with the quick hash.
-pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
+/// A map by the names of topics or brokers, with a quick hash: not for names that a stranger chooses.
+pub type NameMap<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
 
-/// Multiplies eight bytes at a time into the state and folds the product, so that no half of it is lost.
+/// The hash of a [`NameMap`]: multiplies eight bytes at a time into the state and folds the product, so that no half of it is lost.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct FastHasher(u64);
+pub struct NameHasher(u64);
 
-impl FastHasher {
+impl NameHasher {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are meant")]
     fn mix(&mut self, word: u64) {
         let product = u128::from(self.0 ^ word) * u128::from(MULTIPLIER);
@@ -21,14 +21,14 @@ impl FastHasher {
     }
 }
 
-impl Default for FastHasher {
+impl Default for NameHasher {
     fn default() -> Self {
         // Any state but 0, from which zero bytes would not lead away.
         Self(u64::MAX / 3)
     }
 }
 
-impl Hasher for FastHasher {
+impl Hasher for NameHasher {
     fn write(&mut self, mut bytes: &[u8]) {
         while let Some((word, rest)) = bytes.split_first_chunk::<8>() {
             self.mix(u64::from_le_bytes(*word));
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn names_that_differ_in_a_counter_spread_over_all_buckets() {
-        let hasher = BuildHasherDefault::<FastHasher>::default();
+        let hasher = BuildHasherDefault::<NameHasher>::default();
         let hashes: Vec<u64> = (0..4096).map(|n| hasher.hash_one(format!("orders-{n}").as_str())).collect();
         assert_eq!(hashes.iter().collect::<HashSet<_>>().len(), 4096);
         for bits in [
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_name_and_its_beginning_differ() {
-        let hasher = BuildHasherDefault::<FastHasher>::default();
+        let hasher = BuildHasherDefault::<NameHasher>::default();
         assert_ne!(hasher.hash_one("a"), hasher.hash_one("a\0"));
         assert_ne!(hasher.hash_one(""), hasher.hash_one("\0"));
         assert_ne!(hasher.hash_one("12345678"), hasher.hash_one("123456780"));

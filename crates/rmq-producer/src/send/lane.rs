@@ -1,0 +1,186 @@
+//! Lane: the way of one topic's messages to one broker, with all of it that does not differ from message to message.
+//!
+//! Made from the routes of one moment and never changed: other routes make other lanes. The header is rendered at the first message.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rmq_message::MessageQueue;
+use rmq_remoting::{
+    Endpoint, FieldValue, FilledRequest, FrameError, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
+};
+
+use super::Sender;
+use super::prepare::Prepared;
+use super::reply::Places;
+use crate::attempts::{Destination, GoodAttempt};
+use crate::config::SendHeaderVersion;
+use crate::metrics::BrokerCounters;
+use crate::namespace::is_retry_topic;
+use crate::protocol::{SendMessage, SendMessageV1, SendMessageV2, VARIABLE_LONG, VARIABLE_SHORT};
+
+pub(super) struct Lane {
+    /// As brokers know it.
+    topic: Arc<str>,
+    pub(super) destination: Arc<Destination>,
+    pub(super) counters: Arc<BrokerCounters>,
+    /// Of the broker's answers.
+    pub(super) places: Places,
+    header: OnceLock<Result<Header, FrameError>>,
+}
+
+/// A queue, and the way to it.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(super) lane: Arc<Lane>,
+    pub(super) queue_id: i32,
+    /// The broker name of the queue, where that is not the broker's: for the logical queues of static topics.
+    pub(super) logical: Option<Arc<str>>,
+}
+
+/// The header of a send, but for what differs.
+enum Header {
+    Plain(Box<RequestTemplate<5>>),
+    /// Of a `%RETRY%` topic: how often consumers gave the message back, without and with how often they may.
+    Retry(Box<(RequestTemplate<6>, RequestTemplate<7>)>),
+}
+
+/// The request of one attempt.
+pub(super) enum Request<'a> {
+    Plain(FilledRequest<'a, 5>),
+    Retry(FilledRequest<'a, 6>),
+    RetryAtMost(FilledRequest<'a, 7>),
+}
+
+impl Lane {
+    pub(super) fn new(
+        topic: &Arc<str>,
+        shown_topic: &Arc<str>,
+        broker_name: &Arc<str>,
+        address: Option<Endpoint>,
+        counters: Arc<BrokerCounters>,
+    ) -> Self {
+        let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
+        Self {
+            topic: Arc::clone(topic),
+            destination: Arc::new(destination),
+            counters,
+            places: Places::default(),
+            header: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn broker_name(&self) -> &Arc<str> {
+        &self.destination.broker_name
+    }
+
+    /// Where messages go; `None` where no usable address is known, so that it has to be asked for.
+    pub(super) fn address(&self) -> Option<&Endpoint> {
+        self.destination.address.as_ref()
+    }
+}
+
+impl Target {
+    /// An attempt that ends well.
+    pub(super) fn good(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+        GoodAttempt {
+            destination: Arc::clone(&self.lane.destination),
+            queue_id: self.queue_id,
+            logical: self.logical.clone(),
+            address: address.map(Box::new),
+            elapsed,
+        }
+    }
+
+    /// The queue as callers know it.
+    pub(super) fn queue(&self) -> MessageQueue {
+        let name = self.logical.as_ref().unwrap_or_else(|| self.lane.broker_name());
+        MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
+    }
+}
+
+impl Sender {
+    /// Makes the request of one attempt; its born time is now. `properties` is the text of the message's.
+    ///
+    /// # Errors
+    /// No header can carry what is the same for every message of the lane.
+    pub(super) fn request<'a>(
+        &self,
+        target: &'a Target,
+        prepared: &'a Prepared,
+        properties: &'a [u8],
+        born_timestamp: i64,
+    ) -> Result<Request<'a>, FrameError> {
+        let header =
+            target.lane.header.get_or_init(|| self.header(&target.lane)).as_ref().map_err(FrameError::clone)?;
+        let queue: FieldValue<'_> = target.queue_id.into();
+        let (sys_flag, born): (FieldValue<'_>, FieldValue<'_>) = (prepared.sys_flag.into(), born_timestamp.into());
+        let (flag, properties): (FieldValue<'_>, FieldValue<'_>) = (prepared.flag().into(), properties.into());
+        let (reconsumed, body) = (prepared.reconsumed(), prepared.body());
+        let times = reconsumed.times.into();
+        Ok(match (header, reconsumed.at_most) {
+            (Header::Plain(header), _) => Request::Plain(header.fill([queue, sys_flag, born, flag, properties], body)),
+            (Header::Retry(headers), None) => {
+                Request::Retry(headers.0.fill([queue, sys_flag, born, flag, properties, times], body))
+            }
+            (Header::Retry(headers), Some(most)) => Request::RetryAtMost(
+                headers.1.fill([queue, sys_flag, born, flag, properties, times, most.into()], body),
+            ),
+        })
+    }
+
+    fn header(&self, lane: &Lane) -> Result<Header, FrameError> {
+        let remoting = self.instance.remoting();
+        let names = match self.config.send_header {
+            SendHeaderVersion::V1 => VARIABLE_LONG,
+            SendHeaderVersion::V2 => VARIABLE_SHORT,
+        };
+        let [queue, sys_flag, born, flag, properties, times, most] = names;
+        if !is_retry_topic(&lane.destination.topic) {
+            let names = [queue, sys_flag, born, flag, properties];
+            return Ok(Header::Plain(Box::new(remoting.template(self.command(lane, None), names)?)));
+        }
+        let open = [queue, sys_flag, born, flag, properties, times];
+        let bounded = [queue, sys_flag, born, flag, properties, times, most];
+        let open = remoting.template(self.command(lane, None), open)?;
+        let bounded = remoting.template(self.command(lane, Some(0)), bounded)?;
+        Ok(Header::Retry(Box::new((open, bounded))))
+    }
+
+    /// The request but for what differs, for which something stands in its place.
+    fn command(&self, lane: &Lane, max_reconsume_times: Option<i32>) -> RemotingCommand {
+        let header = SendMessage {
+            producer_group: (&*self.producer_group).into(),
+            topic: (&*lane.topic).into(),
+            default_topic: self.config.create_topic_key.as_str().into(),
+            default_topic_queue_nums: self.config.default_topic_queue_nums,
+            queue_id: 0,
+            sys_flag: 0,
+            born_timestamp: 0,
+            flag: 0,
+            properties: Some("".into()),
+            reconsume_times: Some(0),
+            unit_mode: Some(self.config.unit_mode),
+            max_reconsume_times,
+            batch: Some(false),
+            broker_name: Some((&**lane.broker_name()).into()),
+        };
+        let request = match self.config.send_header {
+            SendHeaderVersion::V1 => RemotingCommand::request_with(RequestCode::SEND_MESSAGE, &SendMessageV1(header)),
+            SendHeaderVersion::V2 => {
+                RemotingCommand::request_with(RequestCode::SEND_MESSAGE_V2, &SendMessageV2(header))
+            }
+        };
+        request.with_encoding(self.config.header_encoding)
+    }
+}
+
+impl Request<'_> {
+    pub(super) fn frame(&self) -> &dyn RequestFrame {
+        match self {
+            Self::Plain(request) => request,
+            Self::Retry(request) => request,
+            Self::RetryAtMost(request) => request,
+        }
+    }
+}

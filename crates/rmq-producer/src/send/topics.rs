@@ -1,0 +1,287 @@
+//! Topics: what a producer keeps of each topic it sends to, so that a send finds all of it with one look.
+//!
+//! An entry is of one moment: once the routes have changed in any way it is compared with them, and replaced if it differs. The place in
+//! the round of queues outlives that.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use rmq_fault::{Candidates, Choice};
+use rmq_message::MessageQueue;
+use rmq_remoting::{Deadline, Random};
+use rmq_route::{NameMap, QueueCursor, TopicRoute};
+
+use super::Sender;
+use super::faults::Faults;
+use super::lane::{Lane, Target};
+use crate::instance::RouteError;
+
+/// The topics of one producer, by the names that callers use.
+pub(super) struct Topics {
+    by_name: RwLock<NameMap<Arc<str>, Arc<Topic>>>,
+    /// By the names that brokers use. One cursor per topic, so that one topic's traffic does not upset the turn of another; each starts at
+    /// a random place, so that producers started together do not all begin with the same queue.
+    cursors: Mutex<HashMap<Arc<str>, Arc<QueueCursor>>>,
+    random: Arc<Random>,
+}
+
+/// One topic: its route, and the ways to its brokers.
+pub(super) struct Topic {
+    pub(super) route: Arc<TopicRoute>,
+    /// Without namespace, as callers know it.
+    pub(super) shown: Arc<str>,
+    cursor: Arc<QueueCursor>,
+    /// To each broker that holds a queue.
+    lanes: Box<[Arc<Lane>]>,
+    /// Which of them leads to which queue.
+    of_queue: Box<[Option<u32>]>,
+    /// The routes' version with which it was last compared.
+    version: AtomicU64,
+}
+
+impl Sender {
+    /// Returns what is known of a topic that has queues to write to, without asking anybody.
+    #[inline]
+    pub(super) fn known_topic(&self, name: &Arc<str>) -> Option<Arc<Topic>> {
+        // Read before the routes: what changes behind it is noticed by the next send.
+        let version = self.instance.routes_version();
+        let known = self.topics.by_name.read().get(name).cloned();
+        match known {
+            Some(topic) if topic.version.load(Ordering::Relaxed) == version => {
+                topic.route.mark_used();
+                Some(topic)
+            }
+            known => self.renewed(name, known.as_ref(), version),
+        }
+    }
+
+    /// Returns what is known of a topic, or asks for its route.
+    pub(super) async fn topic(&self, name: &Arc<str>, deadline: Deadline) -> Result<Arc<Topic>, RouteError> {
+        if let Some(topic) = self.known_topic(name) {
+            return Ok(topic);
+        }
+        let wrapped = self.namespace.wrap_shared(name);
+        let route = self.instance.publish_info(&wrapped, deadline).await?;
+        // The route has gone again: it is used this once.
+        Ok(self.known_topic(name).unwrap_or_else(|| Arc::new(self.make_topic(name, &route, None, NEVER))))
+    }
+
+    #[cold]
+    fn renewed(&self, name: &Arc<str>, known: Option<&Arc<Topic>>, version: u64) -> Option<Arc<Topic>> {
+        let Some(route) = self.instance.known_route(&self.namespace.wrap(name)) else {
+            if known.is_some() {
+                // Forgotten, or without queues to write to.
+                self.topics.by_name.write().remove(name);
+            }
+            return None;
+        };
+        if let Some(known) = known.filter(|known| self.is_current(known, &route)) {
+            known.version.store(version, Ordering::Relaxed);
+            return Some(Arc::clone(known));
+        }
+        let topic = Arc::new(self.make_topic(name, &route, known.map(|known| &**known), version));
+        self.topics.by_name.write().insert(Arc::clone(name), Arc::clone(&topic));
+        Some(topic)
+    }
+
+    fn is_current(&self, topic: &Topic, route: &Arc<TopicRoute>) -> bool {
+        let same = |lane: &Arc<Lane>| lane.address() == self.instance.known_master(lane.broker_name()).as_ref();
+        Arc::ptr_eq(&topic.route, route) && topic.lanes.iter().all(same)
+    }
+
+    fn make_topic(&self, name: &Arc<str>, route: &Arc<TopicRoute>, before: Option<&Topic>, version: u64) -> Topic {
+        let shown = self.namespace.unwrap_shared(name);
+        let cursor = self.topics.cursor(&route.topic);
+        let lanes = |broker_name: &Arc<str>| self.make_lane(&route.topic, &shown, broker_name, before);
+        Topic::new(Arc::clone(route), Arc::clone(&shown), cursor, version, lanes)
+    }
+
+    /// A lane, or the one that was there before, with all that it has rendered.
+    fn make_lane(
+        &self,
+        topic: &Arc<str>,
+        shown: &Arc<str>,
+        broker_name: &Arc<str>,
+        before: Option<&Topic>,
+    ) -> Arc<Lane> {
+        let address = self.instance.known_master(broker_name);
+        let known =
+            before.and_then(|before| before.lane_to(broker_name)).filter(|lane| lane.address() == address.as_ref());
+        match known {
+            Some(lane) => Arc::clone(lane),
+            None => Arc::new(Lane::new(topic, shown, broker_name, address, self.metrics.broker(broker_name))),
+        }
+    }
+
+    /// The way to the same queue at the broker that holds it by what is known now.
+    pub(super) fn same_again(&self, target: &Target, topic: &Topic) -> Target {
+        let name = target.logical.as_ref().unwrap_or_else(|| target.lane.broker_name());
+        let queue = MessageQueue::new(Arc::clone(&topic.route.topic), Arc::clone(name), target.queue_id);
+        self.target(topic, &queue)
+    }
+
+    /// The way to a queue, whether the route has it or not.
+    pub(super) fn target(&self, topic: &Topic, queue: &MessageQueue) -> Target {
+        // A queue of a static topic names no broker of its own; any other one does.
+        let broker_name = topic.route.publish.broker_of(queue).unwrap_or_else(|| queue.broker_name());
+        let lane = match topic.lane_to(broker_name) {
+            Some(lane) => Arc::clone(lane),
+            None => self.make_lane(&topic.route.topic, &topic.shown, broker_name, None),
+        };
+        Target::new(lane, queue)
+    }
+}
+
+impl Topics {
+    pub(super) fn new(random: Arc<Random>) -> Self {
+        Self { by_name: RwLock::default(), cursors: Mutex::default(), random }
+    }
+
+    fn cursor(&self, topic: &Arc<str>) -> Arc<QueueCursor> {
+        let start = || usize::try_from(self.random.next_u64() >> 33).unwrap_or(0);
+        let mut cursors = self.cursors.lock();
+        Arc::clone(cursors.entry(Arc::clone(topic)).or_insert_with(|| Arc::new(QueueCursor::starting_at(start()))))
+    }
+}
+
+impl Topic {
+    fn new(
+        route: Arc<TopicRoute>,
+        shown: Arc<str>,
+        cursor: Arc<QueueCursor>,
+        version: u64,
+        make_lane: impl Fn(&Arc<str>) -> Arc<Lane>,
+    ) -> Self {
+        let mut lanes: Vec<Arc<Lane>> = Vec::new();
+        let mut places: NameMap<&str, u32> = NameMap::default();
+        let lane_of = |queue| {
+            // Only a static topic has queues without a broker.
+            let broker_name = route.publish.broker_of(queue)?;
+            let place = places.entry(broker_name).or_insert_with(|| {
+                lanes.push(make_lane(broker_name));
+                u32::try_from(lanes.len() - 1).unwrap_or(u32::MAX)
+            });
+            Some(*place)
+        };
+        let of_queue = route.publish.queues().iter().map(lane_of).collect();
+        Self { shown, cursor, lanes: lanes.into(), of_queue, version: AtomicU64::new(version), route }
+    }
+
+    /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
+    #[inline]
+    pub(super) fn next(&self, faults: &Faults, random: &Random, last_broker: Option<&str>) -> Option<Target> {
+        let queues = self.route.publish.queues();
+        let broker = |at: usize| self.lane(at).map_or("", |lane| &**lane.broker_name());
+        let write_queues = |name: &str| {
+            let mine = queues.iter().filter(|queue| &**queue.broker_name() == name).count();
+            u32::try_from(mine).unwrap_or(u32::MAX)
+        };
+        let candidates = Candidates { len: queues.len(), broker: &broker, write_queues: &write_queues, last_broker };
+        let mut next = || u32::try_from(self.cursor.advance() & POSITIVE).unwrap_or(0);
+        let mut below = |bound| u32::try_from(random.below(u64::from(bound))).unwrap_or(0);
+        // Queues without a broker are passed over.
+        (0..queues.len()).find_map(|_| match faults.select(&candidates, &mut next, &mut below)? {
+            Choice::Position(at) => Some(Target::new(Arc::clone(self.lane(at)?), queues.get(at)?)),
+            // By number a static topic's queues cannot be told.
+            Choice::OnBroker { .. } if self.route.publish.is_static() => None,
+            Choice::OnBroker { broker, queue_id } => {
+                let lane = Arc::clone(self.lane_to(&broker)?);
+                Some(Target { lane, queue_id: i32::try_from(queue_id).ok()?, logical: None })
+            }
+            _ => None,
+        })
+    }
+
+    fn lane(&self, queue: usize) -> Option<&Arc<Lane>> {
+        self.lanes.get(usize::try_from((*self.of_queue.get(queue)?)?).ok()?)
+    }
+
+    fn lane_to(&self, broker_name: &str) -> Option<&Arc<Lane>> {
+        self.lanes.iter().find(|lane| **lane.broker_name() == *broker_name)
+    }
+}
+
+impl Target {
+    fn new(lane: Arc<Lane>, queue: &MessageQueue) -> Self {
+        let logical = (queue.broker_name() != lane.broker_name()).then(|| Arc::clone(queue.broker_name()));
+        Self { lane, queue_id: queue.queue_id(), logical }
+    }
+}
+
+/// As many positions as Java has; a list is never that long.
+const POSITIVE: usize = 0x7fff_ffff;
+
+/// No version: compared anew by whoever meets it.
+const NEVER: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use rmq_route::{BrokerData, QueueData, RouteTable, TopicRouteData};
+
+    use super::*;
+    use crate::config::ProducerConfig;
+
+    fn no_faults() -> Faults {
+        Faults::new(&ProducerConfig::new("pg"))
+    }
+
+    fn route(topic: &str, brokers: &[(&str, i32)]) -> Arc<TopicRoute> {
+        let mut data = TopicRouteData::default();
+        for (name, queues) in brokers {
+            data.queue_datas.push(QueueData::new(*name, *queues));
+            data.broker_datas.push(BrokerData::new("c", *name, format!("{name}:10911")));
+        }
+        let table = RouteTable::new();
+        table.update(topic, data);
+        table.get(topic).expect("just put in")
+    }
+
+    fn topic(topics: &Topics, name: &str, brokers: &[(&str, i32)]) -> Topic {
+        let route = route(name, brokers);
+        let (shown, cursor) = (Arc::clone(&route.topic), topics.cursor(&route.topic));
+        let lane = |broker: &Arc<str>| Arc::new(Lane::new(&shown, &shown, broker, None, Arc::default()));
+        Topic::new(Arc::clone(&route), Arc::clone(&shown), cursor, 0, lane)
+    }
+
+    fn topics(seed: u64) -> Topics {
+        Topics::new(Arc::new(Random::new(Some(seed))))
+    }
+
+    fn turns(topic: &Topic, count: usize) -> Vec<String> {
+        let next = || topic.next(&no_faults(), &Random::new(Some(1)), None).expect("a queue").queue().to_string();
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn every_queue_has_its_turn() {
+        let topic = topic(&topics(1), "t", &[("a", 2), ("b", 1)]);
+        let mut one_round = turns(&topic, 3);
+        assert_eq!(turns(&topic, 3), one_round, "and then the same again");
+        one_round.sort();
+        assert_eq!(one_round, ["t@a:0", "t@a:1", "t@b:0"]);
+    }
+
+    #[test]
+    fn producers_begin_at_different_places() {
+        let first = |seed| turns(&topic(&topics(seed), "t", &[("a", 16)]), 1).remove(0);
+        let firsts: std::collections::BTreeSet<String> = (0..32).map(first).collect();
+        assert!(firsts.len() > 4, "{firsts:?}");
+    }
+
+    #[test]
+    fn one_topic_does_not_move_another_and_a_new_route_goes_on_where_the_old_one_was() {
+        let topics = topics(1);
+        let (one, other) = (topic(&topics, "one", &[("a", 4)]), topic(&topics, "other", &[("a", 4)]));
+        let first = turns(&one, 4);
+        turns(&other, 3);
+        assert_eq!(turns(&one, 2), first[..2]);
+        assert_eq!(turns(&topic(&topics, "one", &[("a", 4)]), 2), first[2..]);
+    }
+
+    #[test]
+    fn a_route_without_queues_gives_none() {
+        assert!(topic(&topics(1), "t", &[]).next(&no_faults(), &Random::new(Some(1)), None).is_none());
+    }
+}
