@@ -55,8 +55,12 @@ pub(crate) fn remoting(config: &ProducerConfig) -> anyhow::Result<RemotingClient
 
 /// A secret in the file is not among what an error shows.
 fn read_file(config: &mut ProducerConfig, file: &Path) -> anyhow::Result<()> {
+    let has_extension = |wanted: &str| file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted));
+    if has_extension("yaml") || has_extension("yml") {
+        bail!("--config {}: YAML is not read here, write TOML or JSON", file.display());
+    }
     let text = std::fs::read_to_string(file).with_context(|| format!("--config {} cannot be read", file.display()))?;
-    let problem = if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+    let problem = if has_extension("json") {
         config.overlay(&mut serde_json::Deserializer::from_str(&text)).err().map(|error| error.to_string())
     } else {
         let parsed = toml::Deserializer::parse(&text).and_then(|parsed| config.overlay(parsed));

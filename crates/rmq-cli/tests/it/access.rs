@@ -142,6 +142,7 @@ fn what_is_wrong_with_a_file_is_one_sentence_with_its_line() {
     let broken = File::new("broken.json", "{\"send_timeout\": ");
     assert!(send(broken.path()).one_sentence().contains("broken.json"));
     assert!(send("no/such/file").one_sentence().contains("--config no/such/file cannot be read"));
+    assert!(send("cluster.yaml").one_sentence().contains("write TOML or JSON"));
     let none = rmq(["send", "--topic", "orders", "--body", "x"]);
     assert!(none.one_sentence().contains("NAMESRV_ADDR"), "{none:#?}");
 }

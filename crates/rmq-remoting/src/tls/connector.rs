@@ -46,7 +46,8 @@ impl TlsConnector {
                 names.push(name);
             }
         }
-        if names.is_empty() {
+        // Who accepts any certificate expects no name.
+        if names.is_empty() && !config.accepts_any_certificate() {
             return Err(TlsConfigError::NoServerName);
         }
         if config.accepts_any_certificate() && config.own().is_none() {
@@ -67,7 +68,9 @@ impl Connector for TlsConnector {
             let names = material.names();
             // What the server is told that it is asked for: its own name, as far as the user has named it.
             let name = names.iter().find(|name| Some(*name) == host.as_ref()).or_else(|| names.first()).cloned();
-            let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, TlsConfigError::NoServerName))?;
+            let name = name
+                .or(host)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, TlsConfigError::NoServerName))?;
             let client = material.current().await;
             let plain = boxed(dial.await?);
             match tokio_rustls::TlsConnector::from(client).connect(name, plain).await {

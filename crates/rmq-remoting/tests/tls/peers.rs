@@ -65,6 +65,9 @@ async fn whoever_says_dangerous_gets_any_server() {
     for identity in [self_signed(&[NAME]), Authority::new().sign_from(&["other.example"], 2000, 2001)] {
         let server = serve(&identity).await;
         ask(&client(&config), &server.endpoint).await.unwrap();
+        let nameless = TlsConnector::new(&config, [], TcpConnector).expect("no name is expected");
+        let client = RemotingClient::builder().connector(nameless).build().unwrap();
+        ask(&client, &server.endpoint).await.unwrap();
     }
 }
 
