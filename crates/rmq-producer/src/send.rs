@@ -3,6 +3,8 @@
 //! ```text
 //! Producer ─ deadline ─► send ─► prepare ─► route (snapshot; network on a miss) ─► select ─► attempt ─► reply ─► result or error
 //! ```
+//! `sending` polls the usual send in place, `delivery` does the rest; `topics` and `lane` keep what does not differ from send to send.
+//!
 //! Each step calls only downward and returns a value. One deadline, made at the top, bounds all of them. After a failed attempt
 //! `retry` decides whether `select` and `attempt` have another turn.
 

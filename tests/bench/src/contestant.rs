@@ -23,7 +23,11 @@ pub(crate) trait Contestant {
 }
 
 /// What takes part, in the order in which it is shown.
-pub(crate) const NAMES: &[&str] = &["codec floor", "raw tokio", "transport", "transport, window", "send"];
+pub(crate) const NAMES: &[&str] =
+    &["codec floor", "raw tokio", "transport", "transport, window", "send", "send, rpc hook"];
+
+/// What a caller does before it sends; its own, and no part of a send.
+pub(crate) const MESSAGE: &str = "message alone";
 
 pub(crate) fn make(name: &str, address: &str) -> anyhow::Result<Box<dyn Contestant>> {
     Ok(match name {
@@ -31,7 +35,9 @@ pub(crate) fn make(name: &str, address: &str) -> anyhow::Result<Box<dyn Contesta
         "raw tokio" => Box::new(raw_tokio::RawTokio::new(address)?),
         "transport" => Box::new(transport::Transport::new(address, false)?),
         "transport, window" => Box::new(transport::Transport::new(address, true)?),
-        "send" => Box::new(public_send::PublicSend::new(address)?),
+        "send" => Box::new(public_send::PublicSend::new(address, false)?),
+        "send, rpc hook" => Box::new(public_send::PublicSend::new(address, true)?),
+        MESSAGE => Box::new(public_send::MessageAlone),
         other => bail!("there is no contestant `{other}`"),
     })
 }

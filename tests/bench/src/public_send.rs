@@ -1,10 +1,10 @@
-//! What users call: `Producer::send`.
+//! What users call: `Producer::send`, with and without a hook on the wire, which makes every request one with a map of fields.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rmq_producer::{Message, Producer};
+use rmq_producer::{Message, Producer, RpcHook};
 
 use crate::contestant::{Contestant, Latencies};
 use crate::message::{GROUP, TOPIC, body};
@@ -16,16 +16,33 @@ pub(crate) struct PublicSend {
 }
 
 impl PublicSend {
-    pub(crate) fn new(address: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(address: &str, hooked: bool) -> anyhow::Result<Self> {
         let runtime = runtime::new()?;
-        let producer = runtime.block_on(producer(address))?;
+        let mut builder = Producer::builder(GROUP).name_servers(address).send_timeout(Duration::from_secs(60));
+        if hooked {
+            builder = builder.rpc_hook(Idle);
+        }
+        let producer = runtime.block_on(builder.start())?;
         Ok(Self { runtime, producer })
     }
 }
 
-async fn producer(address: &str) -> anyhow::Result<Producer> {
-    let builder = Producer::builder(GROUP).name_servers(address).send_timeout(Duration::from_secs(60));
-    Ok(builder.start().await?)
+/// A hook that does nothing.
+struct Idle;
+
+impl RpcHook for Idle {}
+
+/// Makes the messages and sends none.
+pub(crate) struct MessageAlone;
+
+impl Contestant for MessageAlone {
+    fn run(&mut self, _: usize, messages: u64) -> anyhow::Result<Latencies> {
+        let (topic, body): (Arc<str>, Bytes) = (TOPIC.into(), body());
+        for _ in 0..messages {
+            drop(std::hint::black_box(Message::new(Arc::clone(&topic), body.clone())));
+        }
+        Ok(Latencies::default())
+    }
 }
 
 impl Contestant for PublicSend {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::contestant::{NAMES, Taken};
+use crate::contestant::{MESSAGE, NAMES, Taken};
 use crate::pinning::Pinning;
 use crate::rounds::{DEPTHS, Results};
 use crate::spread::Spread;
@@ -184,7 +184,9 @@ impl Report {
         add("send: p50 / raw tokio, alone", 1.15, row("send", 1).map(|row| row.p50_to_tokio.median));
         add("send: instructions, 256 in flight", 3_000.0, counts("send").map(|counts| counts.instructions));
         add("transport: instructions, 256 in flight", 2_000.0, counts("transport").map(|counts| counts.instructions));
-        add("send: allocations beside the caller's", 2.0, counts("send").map(|counts| counts.allocations));
+        let own = counts(MESSAGE).unwrap_or_default();
+        let beside = |counts: Counts| counts.allocations - own.allocations;
+        add("send: allocations beside the caller's", 2.0, counts("send").map(beside));
         add("transport: allocations", 0.02, counts("transport").map(|counts| counts.allocations));
         let writes = |depth| row("transport", depth).and_then(|row| row.writes_per_message);
         add("transport: writes per message, 256 in flight", 0.03, writes(256));

@@ -249,7 +249,7 @@ impl Member {
 
     /// Asks for a topic's route anew, since one of its brokers could not be reached; nobody waits for it.
     pub(crate) fn suspect_route(&self, route: &TopicRoute) {
-        self.instance.routes.suspect(&route.topic, route.generation);
+        self.instance.routes.suspect(&route.topic);
     }
 
     /// Puts a request on the wire; ends early when this producer does.

@@ -135,11 +135,8 @@ impl Routes {
         }
     }
 
-    /// As [`renew_stale`](Self::renew_stale), for what is only a hint: nobody waits for it.
-    pub(super) fn suspect(self: &Arc<Self>, topic: &Arc<str>, stale: u64) {
-        if self.stale.passes(topic) {
-            drop(self.board(topic, |known| known.generation > stale));
-        }
+    /// Has a topic's route asked for soon, and for a while again and again, because one of its brokers could not be reached.
+    pub(super) fn suspect(&self, topic: &str) {
         self.watched.watch(topic, UNREACHED_BROKER);
     }
 
@@ -167,10 +164,16 @@ impl Routes {
         loop {
             tokio::select! {
                 biased;
-                () = ticks.tick() => self.refresh(self.topics_to_refresh()).await,
+                () = ticks.tick() => {
+                    if let Err(error) = self.refresh(self.topics_to_refresh()).await {
+                        warn!(%error, "routes could not be refreshed; the last ones stay");
+                    }
+                }
                 topics = self.watched.due(self.remoting.random()) => {
                     topics.iter().for_each(|topic| self.stale.note(topic));
-                    self.refresh(topics).await;
+                    if let Err(error) = self.refresh(topics).await {
+                        debug!(%error, "routes of lost brokers could not be refreshed; the last ones stay");
+                    }
                 }
             }
         }
@@ -252,15 +255,17 @@ impl Routes {
         self.known(topic).ok_or_else(|| no_writable_queue(topic))
     }
 
-    async fn refresh(&self, topics: Vec<Arc<str>>) {
+    /// Asks for routes, one after the other, until no name server can be reached.
+    async fn refresh(&self, topics: Vec<Arc<str>>) -> Result<(), NameServersError> {
         let mut fresh = Vec::new();
+        let mut outcome = Ok(());
         for topic in topics {
             match self.name_servers.route(&topic, Deadline::after(self.settings.request_timeout)).await {
                 Ok(_) if self.is_unused_for_long(&topic) => self.forget(&topic),
                 Ok(Some(data)) => fresh.push((topic, data)),
                 Ok(None) => debug!(topic = &*topic, "no name server knows the topic any more; its last route stays"),
                 Err(error) if error.is_unreachable() => {
-                    warn!(%error, "routes could not be refreshed; the last ones stay");
+                    outcome = Err(error);
                     break;
                 }
                 Err(error) => warn!(topic = &*topic, %error, "route could not be refreshed; the last one stays"),
@@ -271,6 +276,7 @@ impl Routes {
         }
         self.take_all(fresh);
         self.let_go_of_lost_brokers();
+        outcome
     }
 
     /// All topics with a route. Notes which of them nobody has used since the last refresh.
@@ -389,6 +395,7 @@ const AT_ONCE: usize = 256;
 const STALE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A topic whose route has lost a broker, which may be back in a moment.
-const LOST_BROKER: Watch = Watch { every: Duration::from_secs(2), during: Duration::from_secs(60) };
+const LOST_BROKER: Watch = Watch { at_once: false, every: Duration::from_secs(2), during: Duration::from_secs(60) };
 /// A topic with a broker that sends do not reach: it may have moved, or another one is about to stand in for it.
-const UNREACHED_BROKER: Watch = Watch { every: Duration::from_millis(900), during: Duration::from_secs(3) };
+const UNREACHED_BROKER: Watch =
+    Watch { at_once: true, every: Duration::from_millis(900), during: Duration::from_secs(3) };

@@ -1,6 +1,7 @@
 //! WatchedTopics: topics that are asked for more often for a while, because their brokers are in motion.
 //!
-//! Each pace, with jitter, has an end of its own: what is watched quickly for a moment is watched slowly for longer.
+//! Each pace, with jitter, has an end of its own: what is watched quickly for a moment is watched slowly for longer. All topics together are
+//! asked for so often at most, since a broker that is in trouble is that of many: the address that one route tells is good for all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 pub(super) struct WatchedTopics {
     /// By topic and pace.
     topics: Mutex<BTreeMap<(Arc<str>, Duration), Watched>>,
+    /// How many were due since when.
+    window: Mutex<Option<(Instant, usize)>>,
     /// Told when there is one more.
     added: Notify,
 }
@@ -22,6 +25,8 @@ pub(super) struct WatchedTopics {
 /// How often a topic is asked for, up to a tenth sooner at random, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
+    /// Whether it is due for the first time now, instead of after its pause.
+    pub(super) at_once: bool,
     pub(super) every: Duration,
     pub(super) during: Duration,
 }
@@ -35,7 +40,8 @@ impl WatchedTopics {
     /// Watches a topic from now on, in addition to what is watched at another pace.
     pub(super) fn watch(&self, topic: &str, watch: Watch) {
         let now = Instant::now();
-        let (due, until) = (now + watch.every, now + watch.during);
+        let due = if watch.at_once { now } else { now + watch.every };
+        let until = now + watch.during;
         let mut topics = self.topics.lock();
         topics.entry((topic.into(), watch.every)).or_insert(Watched { due, until }).until = until;
         drop(topics);
@@ -57,6 +63,7 @@ impl WatchedTopics {
             match next {
                 None => added.await,
                 Some(next) => {
+                    let next = self.opens().map_or(next, |opens| next.max(opens));
                     tokio::select! {
                         () = added => {}
                         () = tokio::time::sleep_until(next) => {}
@@ -74,22 +81,38 @@ impl WatchedTopics {
         let now = Instant::now();
         let mut topics = self.topics.lock();
         topics.retain(|_, watched| now < watched.until);
-        let mut due = BTreeSet::new();
-        for ((topic, every), watched) in topics.iter_mut().filter(|(_, watched)| watched.due <= now) {
+        let mut due: Vec<_> = topics.iter_mut().filter(|(_, watched)| watched.due <= now).collect();
+        due.sort_by_key(|(_, watched)| watched.due);
+        let mut window = self.window.lock();
+        let (since, mut asked) = window.filter(|(since, _)| now < *since + WINDOW).unwrap_or((now, 0));
+        let mut names = BTreeSet::new();
+        // Who has to wait for the next window comes first there.
+        for ((topic, every), watched) in due.into_iter().take(AT_MOST.saturating_sub(asked)) {
             let tenth = u64::try_from(every.as_nanos() / 10).unwrap_or(u64::MAX);
             watched.due = now + *every - Duration::from_nanos(random.below(tenth));
-            due.insert(Arc::clone(topic));
+            asked += 1;
+            names.insert(Arc::clone(topic));
         }
-        due.into_iter().collect()
+        *window = Some((since, asked));
+        names.into_iter().collect()
+    }
+
+    /// When something can be due again, once so many were.
+    fn opens(&self) -> Option<Instant> {
+        self.window.lock().filter(|(_, asked)| *asked >= AT_MOST).map(|(since, _)| since + WINDOW)
     }
 }
+
+/// How many topics are due within a window.
+const AT_MOST: usize = 16;
+const WINDOW: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const fn watch(every: u64, during: u64) -> Watch {
-        Watch { every: Duration::from_millis(every), during: Duration::from_millis(during) }
+        Watch { at_once: false, every: Duration::from_millis(every), during: Duration::from_millis(during) }
     }
 
     /// When topics are due within so many milliseconds.
@@ -128,5 +151,23 @@ mod tests {
         topics.watch("t", watch(500, 60_000));
         topics.forget("t");
         assert!(times(&topics, 10_000).await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_topics_in_trouble_at_once_are_asked_for_a_few_at_a_time() {
+        let topics = WatchedTopics::default();
+        for n in 0..100 {
+            topics.watch(&format!("t{n:03}"), Watch { at_once: true, ..watch(900, 10_000) });
+        }
+        let times = times(&topics, 10_000).await;
+        let first: Vec<_> = times.iter().filter(|(at, _)| *at == 0).collect();
+        assert_eq!(first.len(), AT_MOST, "at once");
+        for second in 0..10 {
+            let within = times.iter().filter(|(at, _)| (second * 1000..(second + 1) * 1000).contains(at)).count();
+            assert!(within <= 2 * AT_MOST, "{within} in second {second}");
+        }
+        assert!(times.len() <= 11 * AT_MOST);
+        let names: BTreeSet<_> = times.iter().map(|(_, topic)| topic).collect();
+        assert_eq!(names.len(), 100, "each has its turn");
     }
 }

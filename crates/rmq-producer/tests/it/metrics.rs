@@ -167,3 +167,22 @@ async fn what_a_stopped_broker_does_not_read_shows_as_queued_bytes() {
     tokio::time::sleep(seconds(5)).await;
     assert!(producer.metrics().brokers.iter().all(|broker| broker.queued_bytes == 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_before_it_could_be_written_is_not_abandoned() {
+    for oneway in [false, true] {
+        let cluster = start(one_broker()).await;
+        let producer = producer(&cluster).await;
+        cluster.broker("broker-a").hang_dials();
+        let given_up = if oneway {
+            tokio::time::timeout(milliseconds(50), producer.send_oneway(hello()).into_future()).await.is_err()
+        } else {
+            tokio::time::timeout(milliseconds(50), producer.send(hello()).into_future()).await.is_err()
+        };
+        assert!(given_up);
+        let metrics = producer.metrics();
+        adds_up(&metrics);
+        assert_eq!((metrics.dropped, metrics.abandoned), (1, 0), "oneway: {oneway}");
+        assert_eq!(metrics.broker("broker-a").unwrap().dropped, 1);
+    }
+}

@@ -260,6 +260,14 @@ async fn who_differs_in_what_is_shared_is_refused_by_the_name_of_the_option() {
         ("route_refresh_interval", b().route_refresh_interval(seconds(7))),
         ("create_topic_key", b().create_topic_key("other")),
         ("default_topic_queue_nums", b().default_topic_queue_nums(7)),
+        ("missing_topic_memory", b().missing_topic_memory(seconds(7))),
+        ("unused_topic_timeout", b().unused_topic_timeout(seconds(7))),
+        ("zone", b().zone("z1")),
+        ("zone_mode", b().zone_mode(true)),
+        #[cfg(feature = "acl")]
+        ("credentials", b().credentials(rmq_producer::Credentials::new("AK", "a secret"))),
+        #[cfg(feature = "tls")]
+        ("tls", b().tls(rmq_producer::TlsConfig::new().server_name("namesrv"))),
     ];
     for (name, builder) in cases {
         match builder.start().await {
@@ -273,6 +281,20 @@ async fn who_differs_in_what_is_shared_is_refused_by_the_name_of_the_option() {
     // What is a producer's own may differ.
     let own = b().send_timeout(seconds(9)).vip_channel(true).namespace("MQ_INST_1").check_name_servers(false);
     own.start().await.expect("none of it is shared");
+}
+
+#[cfg(feature = "acl")]
+#[tokio::test(start_paused = true)]
+async fn who_signs_with_another_secret_is_refused_and_who_signs_with_the_same_is_not() {
+    use rmq_producer::Credentials;
+
+    let cluster = start(one_broker()).await;
+    let signing = |group, secret| named(&cluster, group).credentials(Credentials::new("AK", secret));
+    let _first = signing("a", "canary-1").start().await.unwrap();
+    let refused = signing("b", "canary-2").start().await.unwrap_err();
+    assert!(matches!(refused, StartError::OtherSettings { option: "credentials", .. }), "{refused:?}");
+    assert!(!format!("{refused} {refused:?}").contains("canary"), "{refused:?}");
+    signing("b", "canary-1").start().await.expect("they agree");
 }
 
 struct Nothing;

@@ -330,3 +330,58 @@ async fn over_a_socket_a_lone_frame_is_one_write_and_bursts_share_theirs() {
     let writes = client.stats().writes - before.writes;
     assert!(writes <= 20 * 256 * 3 / 100, "{writes} writes for {} requests in bursts of 256", 20 * 256);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_to_wait_is_not_submitted_at_once() {
+    let (client, peers, wire) = client(64 * 1024);
+    mirror(peers);
+    let template = template(HeaderEncoding::Json);
+    let body = Bytes::from("body");
+    let filled = template.fill([3_i32.into(), "now".into()], &body);
+    let mut cx = Context::from_waker(Waker::noop());
+    let deadline = rmq_remoting::Deadline::after(SECOND);
+    assert!(client.try_submit(&to(), &filled, deadline, &cx).is_none(), "there is no connection");
+    assert!(client.try_submit_oneway(&to(), &filled, deadline).is_none(), "nor one for this");
+    settle().await;
+    assert_eq!((wire.dials.load(Ordering::SeqCst), client.in_flight(), client.oneway_in_flight()), (0, 0, 0));
+    client.connect(&to(), SECOND).await.unwrap();
+    let pending = client.try_submit(&to(), &filled, deadline, &cx).expect("there is one").expect("it is encoded");
+    assert_eq!(client.in_flight(), 1);
+    let answer = pending.await.unwrap();
+    assert_eq!((answer.field("e"), answer.field("i"), client.in_flight()), (Some("3"), Some("now"), 0));
+    let write = client.try_submit_oneway(&to(), &filled, deadline).expect("there is one").expect("it is encoded");
+    assert_eq!(client.oneway_in_flight(), 1);
+    write.await.unwrap();
+    let mut dropped = client.try_submit_oneway(&to(), &filled, deadline).expect("there is one").expect("it is encoded");
+    drop(std::pin::Pin::new(&mut dropped).poll(&mut cx));
+    drop(dropped);
+    assert_eq!(client.oneway_in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_s_fields_are_in_every_request_and_in_its_templates() {
+    let (connector, mut peers) = wire(64 * 1024);
+    let client = RemotingClient::builder().connector(connector).field("ns", "one").field("b", "mine").build().unwrap();
+    spawn(async move {
+        let mut peer = peers.next().await;
+        while let Some(request) = peer.read().await {
+            if !request.is_oneway() {
+                reflect(&mut peer, &request).await;
+            }
+        }
+    });
+    let command = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_field("b", "its own");
+    let answer = client.invoke(&to(), command.clone(), SECOND).await.unwrap();
+    assert_eq!((answer.field("ns"), answer.field("b")), (Some("one"), Some("mine")));
+    let answer = client.invoke_frame(&to(), &command, SECOND).await.unwrap();
+    assert_eq!((answer.field("ns"), answer.field("b")), (Some("one"), Some("mine")));
+    let template = client.template(command, ["e"]).unwrap();
+    let body = Bytes::new();
+    let filled = template.fill([1_i32.into()], &body);
+    let answer = client.invoke_frame(&to(), &filled, SECOND).await.unwrap();
+    assert_eq!((answer.field("ns"), answer.field("b"), answer.field("e")), (Some("one"), Some("mine"), Some("1")));
+    let cx = Context::from_waker(Waker::noop());
+    let deadline = rmq_remoting::Deadline::after(SECOND);
+    assert!(client.try_submit(&to(), &filled, deadline, &cx).is_some(), "such a template is quick");
+    client.invoke_oneway_frame(&to(), &filled, SECOND).await.unwrap();
+}

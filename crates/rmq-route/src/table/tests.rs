@@ -178,3 +178,28 @@ fn use_is_noted_until_it_is_asked_for() {
     route.mark_used();
     assert!(route.take_used() && !table.get("T").unwrap().take_used());
 }
+
+#[test]
+fn the_version_grows_with_every_change_and_with_nothing_else() {
+    let table = RouteTable::new();
+    let mut versions = vec![table.version()];
+    let mut after = |changes: bool, what: &str| {
+        let now = table.version();
+        assert_eq!(now > versions[versions.len() - 1], changes, "{what}");
+        versions.push(now);
+    };
+    table.update("T", route(&[("a", "h:1"), ("b", "h:2")]));
+    after(true, "a new topic");
+    table.update("T", route(&[("b", "h:2"), ("a", "h:1")]));
+    after(false, "the same route");
+    table.update("T", route(&[("a", "h:1")]));
+    after(true, "another route");
+    table.forget_lost_brokers();
+    after(true, "a broker that is gone");
+    table.forget_lost_brokers();
+    after(false, "no other one");
+    assert!(table.forget("T"));
+    after(true, "a topic that is gone");
+    table.forget("T");
+    after(false, "gone before");
+}
