@@ -138,11 +138,11 @@ impl Skeleton {
         })
     }
 
-    /// Reads another header of the same encoding; `None` when it does not match.
-    pub(super) fn read(&self, header: &[u8]) -> Option<(i32, Values)> {
+    /// Reads another header of the same encoding, its texts into `values`, which are to be empty; `None` when it does not match.
+    #[inline]
+    pub(super) fn read(&self, header: &[u8], values: &mut Values) -> Option<i32> {
         let mut rest = header;
         let mut opaque = 0;
-        let mut values = Values::default();
         for step in &self.steps {
             rest = behind(rest, &step.before)?;
             let length = match step.hole {
@@ -184,7 +184,7 @@ impl Skeleton {
             };
             rest = &rest[length..];
         }
-        (rest == &self.header[self.tail..]).then_some((opaque, values))
+        (rest == &self.header[self.tail..]).then_some(opaque)
     }
 
     pub(super) fn encoding(&self) -> HeaderEncoding {
@@ -247,7 +247,7 @@ impl Values {
         match (room.first_chunk_mut::<32>(), text.first_chunk::<32>()) {
             // A copy whose length is known is cheaper; the next text goes over what is too much.
             (Some(room), Some(block)) if length <= block.len() => *room = *block,
-            _ => room.get_mut(..length)?.copy_from_slice(text.get(..length)?),
+            _ => copy(room, text.get(..length)?)?,
         }
         // Not above BYTES.
         self.filled = u8::try_from(start + length).ok()?;
@@ -271,6 +271,13 @@ impl Default for Values {
     fn default() -> Self {
         Self { text: [0; Self::BYTES], ends: [0; Self::MOST], count: 0, filled: 0 }
     }
+}
+
+/// Of its own, so that the copies of known length are not made one with this.
+#[inline(never)]
+fn copy(room: &mut [u8], text: &[u8]) -> Option<()> {
+    room.get_mut(..text.len())?.copy_from_slice(text);
+    Some(())
 }
 
 /// What is behind `piece`, with which `text` has to begin.
