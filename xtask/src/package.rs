@@ -81,13 +81,20 @@ fn unpack(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
     for package in workspace.published() {
         let archive = workspace.target_folder.join("package").join(format!("{}.crate", folder_of(package)));
-        cargo::output_of(cargo::program("tar").arg("-xzf").arg(&archive).arg("-C").arg(&folder))?;
+        extract(&archive, &folder)?;
     }
     std::fs::write(folder.join("Cargo.toml"), manifest(workspace))
         .context("could not write the manifest for the packages")?;
     std::fs::copy(cargo::workspace_root().join("Cargo.lock"), folder.join("Cargo.lock"))
         .context("could not copy Cargo.lock")?;
     Ok(folder)
+}
+
+/// Unpacks an archive. Its files are new: those of a package all bear one old date, and cargo would take what it built of others by that name
+/// for built of these.
+fn extract(archive: &Path, folder: &Path) -> anyhow::Result<()> {
+    cargo::output_of(cargo::program("tar").arg("-xzmf").arg(archive).arg("-C").arg(folder))?;
+    Ok(())
 }
 
 /// A workspace in which the packages find each other, as if all were on crates.io.
@@ -136,6 +143,23 @@ mod tests {
         let manifest = manifest(&Workspace::from_json(text).unwrap());
         assert!(manifest.contains("members = [\n  \"rmq-a-0.1.0\",\n]"), "{manifest}");
         assert!(manifest.contains("[patch.crates-io]\nrmq-a = { path = \"rmq-a-0.1.0\" }\n\n"), "{manifest}");
+    }
+
+    #[test]
+    fn what_is_unpacked_is_new_whatever_its_date_says() {
+        let folder = std::env::temp_dir().join(format!("xtask-extract-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, archive) = (folder.join("lib.rs"), folder.join("a.crate"));
+        std::fs::write(&file, "//! Old.\n").unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_153_704_088);
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+        let pack = cargo::program("tar").arg("-czf").arg(&archive).arg("-C").arg(&folder).arg("lib.rs").status();
+        assert!(pack.unwrap().success());
+        std::fs::remove_file(&file).unwrap();
+        extract(&archive, &folder).unwrap();
+        let modified = std::fs::metadata(&file).unwrap().modified().unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(modified > long_ago, "{modified:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
 }
 
 /// The digits of a number, all worked out in one word.
-fn eight_digits(word: u32) -> [u8; 8] {
+pub(crate) fn eight_digits(word: u32) -> [u8; 8] {
     let spread = u64::from(word);
     let spread = (spread | (spread << 16)) & 0x0000_FFFF_0000_FFFF;
     let spread = (spread | (spread << 8)) & 0x00FF_00FF_00FF_00FF;

@@ -26,5 +26,5 @@ pub use properties::{Iter as PropertiesIter, NAME_VALUE_SEPARATOR, PROPERTY_SEPA
 pub use queue::MessageQueue;
 pub use stored::{StoredError, StoredMessage};
 pub use sys_flag::{SysFlag, TransactionType};
-pub use unique_id::{MonthStarts, UniqueId, UniqueIdGenerator};
+pub use unique_id::{MonthStarts, UniqueId, UniqueIdGenerator, UniqueIdStamp};
 pub use validate::{is_send_forbidden, is_system_topic, validate_group, validate_producer_group, validate_topic};

@@ -34,8 +34,8 @@ pub struct Message {
     body: Bytes,
     properties: Properties,
     flag: i32,
-    transaction_id: Option<Arc<str>>,
-    /// Boxed, since hardly any message has one.
+    // boxed, both of them: hardly any message has one
+    transaction_id: Option<Box<Arc<str>>>,
     defect: Option<Box<MessageError>>,
 }
 
@@ -44,8 +44,7 @@ impl Message {
     /// Starts a message. The body may be a `String`, a `Vec<u8>`, [`Bytes`], or text and bytes that live as long as
     /// the program; borrowed bytes have to be copied first: `Bytes::copy_from_slice(slice)`.
     pub fn new(topic: impl Into<Arc<str>>, body: impl Into<Bytes>) -> Self {
-        // room for WAIT, TAGS, KEYS and the producer's UNIQ_KEY
-        let mut properties = Properties::with_capacity(4);
+        let mut properties = Properties::new();
         // every Java constructor writes it too
         properties.set_static(property_key::WAIT, "true");
         Self { topic: topic.into(), body: body.into(), properties, flag: 0, transaction_id: None, defect: None }
@@ -142,7 +141,7 @@ impl Message {
     #[doc(alias = "setTransactionId")]
     #[must_use]
     pub fn transaction_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.transaction_id = Some(id.into());
+        self.transaction_id = Some(Box::new(id.into()));
         self
     }
 
@@ -288,7 +287,7 @@ impl Message {
     #[doc(alias = "getTransactionId")]
     #[must_use]
     pub fn client_transaction_id(&self) -> Option<&str> {
-        self.transaction_id.as_deref()
+        self.transaction_id.as_ref().map(|id| &***id)
     }
 
     /// The buyer id.

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::property_key::WAIT;
+
 /// Between a name and its value in the text form (U+0001).
 pub const NAME_VALUE_SEPARATOR: char = '\u{1}';
 /// Behind each value in the text form (U+0002).
@@ -27,6 +29,8 @@ pub const PROPERTY_SEPARATOR: char = '\u{2}';
 /// ```
 #[derive(Clone, Default)]
 pub struct Properties {
+    // `WAIT` in the first place, where it is plainly true or false: every message has it, and most have nothing else to allocate for
+    wait: Option<bool>,
     // a message has a handful of properties: searching them one by one beats hashing
     pairs: Vec<(Cow<'static, str>, Cow<'static, str>)>,
 }
@@ -35,19 +39,24 @@ impl Properties {
     /// Makes an empty map, without allocating.
     #[must_use]
     pub const fn new() -> Self {
-        Self { pairs: Vec::new() }
+        Self { wait: None, pairs: Vec::new() }
     }
 
     /// Makes an empty map with room for that many properties.
     #[must_use]
     pub fn with_capacity(properties: usize) -> Self {
-        Self { pairs: Vec::with_capacity(properties) }
+        Self { wait: None, pairs: Vec::with_capacity(properties) }
     }
 
     /// The value of a name.
     #[doc(alias = "getProperty")]
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
+        if name == WAIT {
+            if let Some(wait) = self.wait {
+                return Some(wait_text(wait));
+            }
+        }
         self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
     }
 
@@ -71,31 +80,36 @@ impl Properties {
     /// Takes a name out and returns its value.
     #[doc(alias = "clearProperty")]
     pub fn remove(&mut self, name: &str) -> Option<String> {
+        if name == WAIT {
+            if let Some(wait) = self.wait.take() {
+                return Some(wait_text(wait).to_owned());
+            }
+        }
         let at = self.pairs.iter().position(|(known, _)| known == name)?;
         Some(self.pairs.remove(at).1.into_owned())
     }
 
     /// The pairs in order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { pairs: self.pairs.iter() }
+        Iter { wait: self.wait, pairs: self.pairs.iter() }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pairs.len()
+        usize::from(self.wait.is_some()) + self.pairs.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.len() == 0
     }
 
     /// Bytes of the text form: what counts against the limit of a message's properties.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        self.pairs.iter().map(|(name, value)| encoded_pair_len(name.len(), value.len())).sum()
+        self.iter().map(|(name, value)| encoded_pair_len(name.len(), value.len())).sum()
     }
 
     /// Writes the text form, with a separator behind the last value too, as Java does since 5.2.0 and did up to
@@ -110,11 +124,27 @@ impl Properties {
 
     /// Appends the text form to `text`.
     pub fn encode_into(&self, text: &mut String) {
-        for (name, value) in &self.pairs {
+        for (name, value) in self {
             text.push_str(name);
             text.push(NAME_VALUE_SEPARATOR);
             text.push_str(value);
             text.push(PROPERTY_SEPARATOR);
+        }
+    }
+
+    /// Appends the text form to `text`, as bytes; otherwise like [`encode_into`](Self::encode_into).
+    pub fn encode_into_bytes(&self, text: &mut Vec<u8>) {
+        match self.wait {
+            Some(true) => text.extend_from_slice(b"WAIT\x01true\x02"),
+            Some(false) => text.extend_from_slice(b"WAIT\x01false\x02"),
+            None => {}
+        }
+        for (name, value) in &self.pairs {
+            text.reserve(encoded_pair_len(name.len(), value.len()));
+            text.extend_from_slice(name.as_bytes());
+            text.push(NAME_VALUE_SEPARATOR as u8);
+            text.extend_from_slice(value.as_bytes());
+            text.push(PROPERTY_SEPARATOR as u8);
         }
     }
 
@@ -143,7 +173,21 @@ impl Properties {
         properties
     }
 
+    /// The pairs that may hold anything, in order.
+    pub(crate) fn unchecked(&self) -> impl Iterator<Item = (&str, &str)> {
+        Iter { wait: None, pairs: self.pairs.iter() }
+    }
+
     fn put(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) -> Option<String> {
+        if name == WAIT && (self.wait.is_some() || self.pairs.is_empty()) {
+            let old = self.wait.take();
+            match &*value {
+                "true" => self.wait = Some(true),
+                "false" => self.wait = Some(false),
+                _ => self.pairs.insert(0, (name, value)),
+            }
+            return old.map(|wait| wait_text(wait).to_owned());
+        }
         match self.pairs.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => Some(std::mem::replace(old, value).into_owned()),
             None => {
@@ -152,6 +196,10 @@ impl Properties {
             }
         }
     }
+}
+
+fn wait_text(wait: bool) -> &'static str {
+    if wait { "true" } else { "false" }
 }
 
 /// Bytes of one pair in the text form.
@@ -193,6 +241,7 @@ impl<'a> Places<'a> {
 /// The pairs of [`Properties`] in order.
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
+    wait: Option<bool>,
     pairs: std::slice::Iter<'a, (Cow<'static, str>, Cow<'static, str>)>,
 }
 
@@ -200,11 +249,15 @@ impl<'a> Iterator for Iter<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(wait) = self.wait.take() {
+            return Some((WAIT, wait_text(wait)));
+        }
         self.pairs.next().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.pairs.size_hint()
+        let left = usize::from(self.wait.is_some()) + self.pairs.len();
+        (left, Some(left))
     }
 }
 
@@ -263,6 +316,38 @@ mod tests {
         assert_eq!(properties.remove("b"), Some("2".to_owned()));
         assert_eq!(properties.remove("b"), None);
         assert!(!properties.contains("b"));
+    }
+
+    #[test]
+    fn the_property_that_every_message_begins_with_is_one_like_any_other() {
+        let text = |properties: &Properties| {
+            let mut bytes = b"-".to_vec();
+            properties.encode_into_bytes(&mut bytes);
+            assert_eq!(bytes, ("-".to_owned() + &properties.encode()).as_bytes());
+            properties.encode()
+        };
+        for (first, then) in [("true", "false"), ("false", "TRUE"), ("maybe", "true"), ("", "true")] {
+            let mut properties = Properties::new();
+            assert_eq!(properties.set(WAIT, first), None);
+            assert_eq!(properties.set("a", "1"), None);
+            assert_eq!((properties.get(WAIT), properties.get("a"), properties.len()), (Some(first), Some("1"), 2));
+            assert_eq!(text(&properties), format!("WAIT\u{1}{first}\u{2}a\u{1}1\u{2}"));
+            assert_eq!(properties.set_static(WAIT, then), Some(first.to_owned()));
+            assert_eq!(text(&properties), format!("WAIT\u{1}{then}\u{2}a\u{1}1\u{2}"), "in its old place");
+            assert_eq!(properties.encoded_len(), text(&properties).len());
+            let mut pairs = properties.iter();
+            assert_eq!((pairs.len(), pairs.next(), pairs.len()), (2, Some((WAIT, then)), 1));
+            assert_eq!(properties, Properties::decode(&text(&properties)));
+            assert_eq!(properties.remove(WAIT), Some(then.to_owned()));
+            assert_eq!(properties.remove(WAIT), None);
+            assert_eq!((properties.get(WAIT), properties.len(), properties.is_empty()), (None, 1, false));
+            assert_eq!(properties.set(WAIT, "true"), None);
+            assert_eq!(text(&properties), "a\u{1}1\u{2}WAIT\u{1}true\u{2}", "behind those that are there");
+            assert_eq!(properties.set(WAIT, "false"), Some("true".to_owned()));
+            assert_eq!(text(&properties), "a\u{1}1\u{2}WAIT\u{1}false\u{2}");
+        }
+        let alone = Properties::from_iter([(WAIT, "true")]);
+        assert_eq!((alone.len(), alone.is_empty(), format!("{alone:?}")), (1, false, r#"{"WAIT": "4 bytes"}"#.into()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// `Display` writes `topic@broker:id`. Its JSON form is that of Java: `{"topic":…,"brokerName":…,"queueId":…}`.
 #[doc(alias = "org.apache.rocketmq.common.message.MessageQueue")]
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageQueue {
     topic: Arc<str>,
     broker_name: Arc<str>,
@@ -46,6 +46,13 @@ impl MessageQueue {
 impl fmt::Display for MessageQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}:{}", self.topic, self.broker_name, self.queue_id)
+    }
+}
+
+/// As it is displayed: it stands in the `Debug` text of errors, which people read.
+impl fmt::Debug for MessageQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

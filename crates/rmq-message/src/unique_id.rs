@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-pub use generator::UniqueIdGenerator;
+pub use generator::{UniqueIdGenerator, UniqueIdStamp};
 pub use month::MonthStarts;
 
 use crate::{IdError, hex};
@@ -148,8 +148,15 @@ impl UniqueId {
     }
 
     fn stamp(&mut self, time: [u8; 4], counter: u16) {
-        self.write(self.behind_ip() + 6, &time);
-        self.write(self.behind_ip() + 10, &counter.to_be_bytes());
+        let time = hex::eight_digits(u32::from_be_bytes(time));
+        let [_, _, _, _, counter @ ..] = hex::eight_digits(counter.into());
+        let at = (self.behind_ip() + 6) * 2;
+        if let Some((digits, rest)) = self.text.get_mut(at..).and_then(<[u8]>::split_first_chunk_mut) {
+            *digits = time;
+            if let Some(digits) = rest.first_chunk_mut() {
+                *digits = counter;
+            }
+        }
     }
 
     /// Bytes (not digits) that the address takes.

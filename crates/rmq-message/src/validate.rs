@@ -119,7 +119,7 @@ pub(crate) fn validate_property(name: &str, value: &str) -> Result<(), MessageEr
 
 /// Checks what [`validate_property`] does, of all.
 pub(crate) fn validate_properties(properties: &Properties) -> Result<(), MessageError> {
-    properties.iter().try_for_each(|(name, value)| validate_property(name, value))
+    properties.unchecked().try_for_each(|(name, value)| validate_property(name, value))
 }
 
 fn holds_separator(text: &str) -> bool {

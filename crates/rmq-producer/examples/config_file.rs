@@ -28,10 +28,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config: ProducerConfig = toml::from_str(&text)?;
     config.overlay_env()?; // NAMESRV_ADDR, ROCKETMQ_NAMESPACE, ROCKETMQ_ACCESS_KEY, …
 
+    let cluster = Cluster::find(&["orders"]).await?;
     let mistaken = toml::from_str::<ProducerConfig>("send_timout = \"5s\"");
     println!("a slip of the pen: {}", mistaken.expect_err("there is no such option"));
 
-    let cluster = Cluster::find(&["orders"]).await?;
     let reaches = cluster.producer("examples");
     if let Some(inside) = &cluster.inside {
         config.name_servers.clone_from(&reaches.config().name_servers);

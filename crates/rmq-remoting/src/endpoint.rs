@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 /// Host and port of a server. Cheap to clone; the text it was written with is its identity, as in Java, so
 /// `a:10911` and `a:10909` are two connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Endpoint {
     text: Arc<str>,
     host: Arc<str>,
@@ -131,6 +131,13 @@ fn seed() -> &'static RandomState {
 }
 
 impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The address alone: it stands in the `Debug` text of errors, which people read.
+impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

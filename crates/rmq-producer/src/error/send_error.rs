@@ -331,9 +331,11 @@ impl fmt::Display for SendError {
     }
 }
 
+/// Begins with what it says: a `main` that returns it shows nothing else.
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendError")
+            .field("says", &format_args!("{self}"))
             .field("kind", &self.kind())
             .field("outcome", &self.outcome())
             .field("topic", self.topic())

@@ -271,8 +271,23 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    /// Takes note of the end of an attempt. `address` is known where it had to be asked for.
+    /// Tells the end of an attempt to all who want to know of it.
     #[inline]
+    pub(super) fn note(
+        &self,
+        account: &mut Account<'_>,
+        target: &Target,
+        address: Option<&Endpoint>,
+        end: &Result<Stored, AttemptError>,
+        elapsed: Duration,
+    ) {
+        let error = end.as_ref().err();
+        account.end(error, end.as_ref().ok().map(|stored| stored.status), elapsed);
+        self.faults.record(target.lane.broker_name(), error, elapsed);
+        log(target, address, error, elapsed);
+    }
+
+    /// Takes note of the end of an attempt. `address` is known where it had to be asked for.
     pub(super) fn over(
         &self,
         account: &mut Account<'_>,
@@ -281,10 +296,7 @@ impl Sender {
         end: Result<Stored, AttemptError>,
         elapsed: Duration,
     ) -> Over {
-        let error = end.as_ref().err();
-        account.end(error, end.as_ref().ok().map(|stored| stored.status), elapsed);
-        self.faults.record(target.lane.broker_name(), error, elapsed);
-        log(target, address.as_ref(), error, elapsed);
+        self.note(account, target, address.as_ref(), &end, elapsed);
         match end {
             Ok(stored) => Ok((target.good(address, elapsed), stored)),
             Err(error) => Err(failed(target, address, error, elapsed)),
@@ -325,7 +337,12 @@ fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, 
 }
 
 #[cold]
-fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
+pub(super) fn failed(
+    target: &Target,
+    address: Option<Endpoint>,
+    error: AttemptError,
+    elapsed: Duration,
+) -> Box<Attempt> {
     Box::new(Attempt { error: Some(Arc::new(error)), ..target.good(address, elapsed).to_attempt() })
 }
 

@@ -117,24 +117,17 @@ impl<'a> Delivery<'a> {
         result
     }
 
-    /// Ends well after its first attempt.
-    ///
-    /// # Errors
-    /// The attempt is not one to end with.
+    /// Ends well after its first attempt, of which note was taken.
     #[inline]
-    #[allow(clippy::result_large_err, reason = "no smaller than what it is when all is well")]
-    pub(super) fn end_with(&mut self, over: Over, started: Instant) -> Result<SendResult, Over> {
-        match over {
-            Ok((attempt, stored)) if self.suffices(&stored) => {
-                self.sender().budget.refill();
-                // No need to look at the clock again.
-                let elapsed = attempt.elapsed + started.saturating_duration_since(self.deadline.since());
-                let result = self.result(attempt, stored, None, elapsed);
-                self.account.close_stored(&result);
-                Ok(result)
-            }
-            over => Err(over),
-        }
+    pub(super) fn end_with(&mut self, attempt: GoodAttempt, stored: Stored, started: Instant) -> SendResult {
+        self.sender().budget.refill();
+        // No need to look at the clock again, and hardly ever to reckon.
+        let since = self.deadline.since();
+        let before = if started == since { Duration::ZERO } else { started.saturating_duration_since(since) };
+        let elapsed = attempt.elapsed + before;
+        let result = self.result(attempt, stored, None, elapsed);
+        self.account.close_stored(&result);
+        result
     }
 
     /// Ends with the error of its first steps.
@@ -328,7 +321,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Whether the send ends with a message that is stored like this.
-    fn suffices(&self, stored: &Stored) -> bool {
+    pub(super) fn suffices(&self, stored: &Stored) -> bool {
         stored.status == SendStatus::SendOk || !self.policy().is_after_degraded()
     }
 
@@ -392,7 +385,7 @@ impl<'a> Delivery<'a> {
         let Stored { status, queue_id, queue_offset, answer } = stored;
         SendResult {
             status,
-            message_id: self.prepared.message_id(),
+            message_id: self.prepared.message_id(&self.sender().ids),
             queue_id,
             queue_offset,
             answer,
@@ -409,7 +402,7 @@ impl<'a> Delivery<'a> {
     }
 
     fn failed(&mut self, failure: Failure, attempts: Attempts) -> SendError {
-        let message_id = self.prepared.message_id().as_str().to_owned();
+        let message_id = self.prepared.message_id(&self.sender().ids).as_str().to_owned();
         let elapsed = self.elapsed();
         let error = SendError::new(failure, self.prepared.take_given(), Some(message_id), attempts, elapsed);
         #[cfg(feature = "acl")]

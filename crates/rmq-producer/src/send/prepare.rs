@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rmq_message::{
-    Message, MessageError, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, TransactionType, UniqueId, property_key,
+    Message, MessageError, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, TransactionType, UniqueIdGenerator,
+    UniqueIdStamp, property_key,
 };
 
 use super::Sender;
@@ -21,7 +22,8 @@ pub(crate) struct Prepared {
     /// The caller's, where hooks made another one of it.
     original: Option<Box<Message>>,
     /// The unique id, unless the message has one; copies of the message share it.
-    made_id: Option<UniqueId>,
+    made_id: UniqueIdStamp,
+    has_made_id: bool,
     /// Compressed; the flag says how.
     packed: Option<Box<Bytes>>,
     pub(super) sys_flag: i32,
@@ -38,7 +40,8 @@ impl Sender {
     /// Gives a valid message its unique id, unless it has one, and what `compressed` made of its body.
     pub(super) fn prepare(&self, prepared: &mut Prepared, compressed: Option<Compressed>, now_millis: i64) {
         if prepared.message.unique_id().is_none() {
-            prepared.made_id = Some(self.ids.next(now_millis));
+            prepared.made_id = self.ids.next_stamp(now_millis);
+            prepared.has_made_id = true;
         }
         let mut sys_flag = SysFlag::default();
         if let Some((packed, kind)) = compressed {
@@ -54,9 +57,7 @@ impl Sender {
         let of_retry_topic = is_retry_topic(prepared.message.topic());
         let given = prepared.message.properties();
         if namespace.is_none() && !of_retry_topic {
-            for (name, value) in given.iter() {
-                write_property(text, name, value.as_bytes());
-            }
+            given.encode_into_bytes(text);
         } else {
             let is_replaced = |name: &str| namespace.is_some() && name == property_key::INSTANCE_ID;
             let is_moved = |name: &str| of_retry_topic && Reconsumed::PROPERTIES.contains(&name);
@@ -64,8 +65,8 @@ impl Sender {
                 write_property(text, name, value.as_bytes());
             }
         }
-        if let Some(id) = &prepared.made_id {
-            write_property(text, property_key::UNIQ_KEY, id.as_bytes());
+        if prepared.has_made_id {
+            write_property(text, property_key::UNIQ_KEY, self.ids.id(prepared.made_id).as_bytes());
         }
         if let Some(namespace) = namespace {
             write_property(text, property_key::INSTANCE_ID, namespace.as_bytes());
@@ -103,7 +104,14 @@ impl Reconsumed {
 
 impl Prepared {
     pub(super) fn new(message: Message) -> Self {
-        Self { message, original: None, made_id: None, packed: None, sys_flag: 0 }
+        Self {
+            message,
+            original: None,
+            made_id: UniqueIdStamp::default(),
+            has_made_id: false,
+            packed: None,
+            sys_flag: 0,
+        }
     }
 
     /// Sends another message instead of the caller's, which is given back when the send fails.
@@ -140,11 +148,12 @@ impl Prepared {
         self.message.user_flag()
     }
 
-    /// The client's unique id.
-    pub(super) fn message_id(&self) -> MessageId {
-        match self.made_id {
-            Some(id) => MessageId::Made(id),
-            None => MessageId::Given(self.message.unique_id().unwrap_or_default().into()),
+    /// The client's unique id; `ids` has made it, unless the message has one.
+    pub(super) fn message_id(&self, ids: &UniqueIdGenerator) -> MessageId {
+        if self.has_made_id {
+            MessageId::Made(ids.id(self.made_id))
+        } else {
+            MessageId::Given(self.message.unique_id().unwrap_or_default().into())
         }
     }
 }

@@ -21,7 +21,7 @@ use super::attempt::{Over, OverOneway, Sent};
 use super::delivery::{Delivery, First, Progress};
 use super::gate::Inside;
 use super::lane::Target;
-use super::{SendOptions, Sender, reply};
+use super::{SendOptions, Sender, attempt, reply};
 use crate::error::{AttemptError, SendError};
 use crate::send_result::SendResult;
 
@@ -304,8 +304,15 @@ impl Wait for Answered {
             (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) }),
             (Err(error), _) => Err(error.into()),
         };
-        let over = delivery.sender().over(&mut delivery.account, target, None, end, elapsed);
-        delivery.end_with(over, started).map(Ok).map_err(Progress::Over)
+        // What `Sender::over` does, without a copy of the answer.
+        delivery.sender().note(&mut delivery.account, target, None, &end, elapsed);
+        match end {
+            Ok(stored) if delivery.suffices(&stored) => {
+                Ok(Ok(delivery.end_with(target.good(None, elapsed), stored, started)))
+            }
+            Ok(stored) => Err(Progress::Over(Ok((target.good(None, elapsed), stored)))),
+            Err(error) => Err(Progress::Over(Err(attempt::failed(target, None, error, elapsed)))),
+        }
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
