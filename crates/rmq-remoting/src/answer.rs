@@ -29,8 +29,7 @@ enum Repr {
 
 impl Answer {
     #[inline]
-    pub(crate) fn known(skeleton: Arc<Skeleton>, opaque: i32, values: Values, body: Bytes) -> Self {
-        let body = if body.is_empty() { None } else { Some(Box::new(body)) };
+    pub(crate) fn known(skeleton: Arc<Skeleton>, opaque: i32, values: Values, body: Option<Box<Bytes>>) -> Self {
         Self(Repr::Known { skeleton, values, opaque, body })
     }
 

@@ -225,6 +225,10 @@ impl Extent {
     fn header(self) -> std::ops::Range<usize> {
         HEAD..HEAD + self.header
     }
+
+    fn has_body(self) -> bool {
+        self.total > HEAD + self.header
+    }
 }
 
 /// Checks the lengths of the first frame of `input`; `None` = it is not whole yet.

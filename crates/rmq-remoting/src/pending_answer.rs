@@ -47,7 +47,11 @@ impl Future for PendingAnswer {
     type Output = Result<Answer, RemotingError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(Pin::new(&mut self.call).poll(cx)).map_err(|error| self.call.closed_or(error));
+        // The usual case passes the answer on where it is.
+        if self.hooked.is_none() {
+            return Pin::new(&mut self.call).poll(cx);
+        }
+        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
         let Some(hooked) = self.hooked.take() else { return Poll::Ready(outcome) };
         let outcome = outcome.map(RemotingCommand::from);
         for hook in &*hooked.hooks {

@@ -41,7 +41,7 @@ impl RemotingClient {
                         starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
                         continue;
                     }
-                    return Poll::Ready(outcome.map_err(|error| self.inner.settings.closed_or(error)));
+                    return Poll::Ready(outcome);
                 }
                 let outcome = match &mut starting {
                     Some(starting) => ready!(starting.as_mut().poll(cx)),

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
-use super::skeleton::Skeleton;
+use super::skeleton::{Skeleton, Values};
 use super::{FrameLimits, measure, read_header, take_body};
 use crate::answer::Answer;
 use crate::{FrameError, RemotingCommand};
@@ -42,13 +42,20 @@ impl AnswerReader {
             if skeleton.encoding() != extent.encoding {
                 continue;
             }
-            if let Some((opaque, values)) = skeleton.read(header) {
+            let mut values = Values::default();
+            if let Some(opaque) = skeleton.read(header, &mut values) {
                 let skeleton = Arc::clone(skeleton);
                 if at > 0 {
                     self.known.swap(0, at);
                 }
                 self.misses = 0;
-                answers.push(Answer::known(skeleton, opaque, values, take_body(input, extent)));
+                let body = if extent.has_body() {
+                    Some(Box::new(take_body(input, extent)))
+                } else {
+                    input.advance(extent.total);
+                    None
+                };
+                answers.push(Answer::known(skeleton, opaque, values, body));
                 return Ok(Some(Incoming::Answer));
             }
         }

@@ -26,13 +26,15 @@ pub(crate) fn plain_run(text: &[u8]) -> usize {
 /// Whether all of it is ASCII without quotes, backslashes and control characters. Quicker than to look for the first one that is not.
 #[inline]
 pub(super) fn is_plain(text: &[u8]) -> bool {
-    match text.last_chunk::<16>() {
-        // The last block overlaps the one before, so that there is no rest.
-        Some(last) => {
-            is_plain_block(last) && text.chunks_exact(16).all(|block| block.first_chunk().is_some_and(is_plain_block))
+    match (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+        // The last block overlaps the one before, so that there is no rest. An id is two blocks.
+        (Some(first), Some(last)) => {
+            is_plain_block(first) & is_plain_block(last)
+                && (text.len() <= 32
+                    || text.chunks_exact(16).all(|block| block.first_chunk().is_some_and(is_plain_block)))
         }
         // So do two words of a shorter one.
-        None => match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        _ => match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
             (Some(first), Some(last)) => (odd_word(first) | odd_word(last)) == 0,
             _ => !text.iter().fold(false, |odd, byte| odd | is_odd(*byte)),
         },

@@ -138,13 +138,13 @@ impl Skeleton {
         })
     }
 
-    /// Reads another header of the same encoding; `None` when it does not match.
-    pub(super) fn read(&self, header: &[u8]) -> Option<(i32, Values)> {
+    /// Reads another header of the same encoding, its texts into `values`, which are to be empty; `None` when it does not match.
+    #[inline]
+    pub(super) fn read(&self, header: &[u8], values: &mut Values) -> Option<i32> {
         let mut rest = header;
         let mut opaque = 0;
-        let mut values = Values::default();
         for step in &self.steps {
-            rest = rest.strip_prefix(&*step.before)?;
+            rest = behind(rest, &step.before)?;
             let length = match step.hole {
                 Hole::JsonText => {
                     // Most values are as long as the one before. The quote that ends it begins the next piece.
@@ -152,7 +152,7 @@ impl Skeleton {
                         Some((text, [b'"', ..])) if is_plain(text) => step.length,
                         _ => plain_run(rest),
                     };
-                    values.push(&rest[..length])?;
+                    values.push(rest, length)?;
                     length
                 }
                 Hole::JsonNumber => {
@@ -167,7 +167,7 @@ impl Skeleton {
                     if length == 0 || !text.is_ascii() {
                         return None;
                     }
-                    values.push(text)?;
+                    values.push(text, length)?;
                     4 + length
                 }
                 Hole::BinaryNumber => {
@@ -184,7 +184,7 @@ impl Skeleton {
             };
             rest = &rest[length..];
         }
-        (rest == &self.header[self.tail..]).then_some((opaque, values))
+        (rest == &self.header[self.tail..]).then_some(opaque)
     }
 
     pub(super) fn encoding(&self) -> HeaderEncoding {
@@ -239,13 +239,18 @@ impl Values {
     const BYTES: usize = 92;
     const MOST: usize = 7;
 
+    /// Puts in the first `length` bytes of `text`.
     #[inline]
-    fn push(&mut self, value: &[u8]) -> Option<()> {
+    fn push(&mut self, text: &[u8], length: usize) -> Option<()> {
         let (count, start) = (usize::from(self.count), usize::from(self.filled));
-        let end = start + value.len();
-        self.text.get_mut(start..end)?.copy_from_slice(value);
+        let room = self.text.get_mut(start..)?;
+        match (room.first_chunk_mut::<32>(), text.first_chunk::<32>()) {
+            // A copy whose length is known is cheaper; the next text goes over what is too much.
+            (Some(room), Some(block)) if length <= block.len() => *room = *block,
+            _ => copy(room, text.get(..length)?)?,
+        }
         // Not above BYTES.
-        self.filled = u8::try_from(end).ok()?;
+        self.filled = u8::try_from(start + length).ok()?;
         *self.ends.get_mut(count)? = self.filled;
         self.count += 1;
         Some(())
@@ -268,24 +273,73 @@ impl Default for Values {
     }
 }
 
+/// Of its own, so that the copies of known length are not made one with this.
+#[inline(never)]
+fn copy(room: &mut [u8], text: &[u8]) -> Option<()> {
+    room.get_mut(..text.len())?.copy_from_slice(text);
+    Some(())
+}
+
+/// What is behind `piece`, with which `text` has to begin.
+#[inline]
+fn behind<'a>(text: &'a [u8], piece: &[u8]) -> Option<&'a [u8]> {
+    let (begin, rest) = text.split_at_checked(piece.len())?;
+    // Most pieces are short: blocks that overlap are cheaper than a comparison of a length that is not known beforehand.
+    let same = match piece.len() {
+        0..8 => begin == piece,
+        8..=16 => begin.first_chunk::<8>() == piece.first_chunk() && begin.last_chunk::<8>() == piece.last_chunk(),
+        17..=32 => begin.first_chunk::<16>() == piece.first_chunk() && begin.last_chunk::<16>() == piece.last_chunk(),
+        _ => begin == piece,
+    };
+    same.then_some(rest)
+}
+
 /// The integer at the start of `text`, written in the usual way, and its length.
+#[inline]
 fn integer(text: &[u8]) -> Option<(i32, usize)> {
     let negative = text.first() == Some(&b'-');
     let sign = usize::from(negative);
-    let mut value = 0_i64;
-    let mut at = sign;
-    while let Some(digit @ b'0'..=b'9') = text.get(at) {
-        if at - sign == MOST_DIGITS {
-            return None;
+    let (mut value, mut at) = match text.get(sign..).and_then(<[u8]>::first_chunk) {
+        Some(word) => {
+            let (value, digits) = eight_digits(u64::from_le_bytes(*word));
+            (value, sign + digits)
         }
-        value = value * 10 + i64::from(digit - b'0');
-        at += 1;
+        None => (0, sign),
+    };
+    if at == sign || at == sign + 8 {
+        while let Some(digit @ b'0'..=b'9') = text.get(at) {
+            if at - sign == MOST_DIGITS {
+                return None;
+            }
+            value = value * 10 + i64::from(digit - b'0');
+            at += 1;
+        }
     }
     // A zero in front of other digits is no JSON.
     if at == sign || (text[sign] == b'0' && at > sign + 1) {
         return None;
     }
     Some((i32::try_from(if negative { -value } else { value }).ok()?, at))
+}
+
+/// The number that the digits at the start of a word make, and how many there are; all of them worked out side by side.
+#[inline]
+fn eight_digits(word: u64) -> (i64, usize) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let digits = word ^ (EACH * u64::from(b'0'));
+    // No sum leaves its byte.
+    let others = (((digits & !HIGH) + EACH * (0x80 - 10)) | digits) & HIGH;
+    let count = (others.trailing_zeros() / 8) as usize;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Zeros come in front, where the first byte is; then pairs, fours and all eight are added up.
+    let digits = digits << (8 * (8 - count));
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
+    let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
+    (i64::from((low.wrapping_add(high) >> 32) as u32), count)
 }
 
 /// Digits of the longest integer of 32 bits.
@@ -302,6 +356,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_piece_matches_only_where_every_byte_is_the_same() {
+        let text: Vec<u8> = (0..100).collect();
+        for length in 0..70 {
+            let mut piece = text[..length].to_vec();
+            assert_eq!(behind(&text, &piece), Some(&text[length..]));
+            assert_eq!(behind(&text[..length], &piece), Some(&[][..]));
+            for at in 0..length {
+                piece[at] ^= 0x80;
+                assert_eq!(behind(&text, &piece), None, "byte {at} of {length}");
+                piece[at] ^= 0x80;
+                assert_eq!(behind(&text[..at], &piece), None, "{at} bytes of {length}");
+            }
+        }
+    }
+
+    #[test]
     fn integers_are_those_of_json_and_no_others() {
         let good = [("0", 0), ("-0", 0), ("7,", 7), ("2147483647}", i32::MAX), ("-2147483648 ", i32::MIN), ("10", 10)];
         for (text, value) in good {
@@ -315,17 +385,33 @@ mod tests {
     }
 
     #[test]
+    fn integers_of_all_lengths_are_read_whatever_follows() {
+        for number in (0..31).flat_map(|bit| [1 << bit, (1 << bit) - 1, (i32::MAX / 3) >> bit]) {
+            for number in [number, -number] {
+                for behind in ["", ",", ",\"version\":513}", "}", " ", "/", ":", "\u{0}", "é", "ÿÿÿÿÿÿÿÿ"] {
+                    let text = format!("{number}{behind}");
+                    assert_eq!(integer(text.as_bytes()), Some((number, number.to_string().len())), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn texts_fill_their_room_and_no_more() {
         let mut values = Values::default();
-        assert!(values.push(&[b'x'; 80]).is_some());
-        assert!(values.push(&[b'y'; 13]).is_none());
-        assert!(values.push(&[b'y'; 12]).is_some());
-        assert!(values.push(b"").is_some());
+        assert!(values.push(&[b'x'; 80], 80).is_some());
+        assert!(values.push(&[b'y'; 13], 13).is_none());
+        assert!(values.push(&[b'y'; 40], 12).is_some());
+        assert!(values.push(b"", 0).is_some());
         assert_eq!((values.get(0).len(), values.text(1), values.text(2)), (80, "yyyyyyyyyyyy", ""));
         let mut values = Values::default();
+        assert!(values.push(b"01234567890123456789012345678901234567890", 5).is_some());
+        assert!(values.push(&[b'z'; 32], 32).is_some() && values.push(&[b'!'; 60], 7).is_some());
+        assert_eq!((values.text(0), values.get(1), values.text(2)), ("01234", &[b'z'; 32][..], "!!!!!!!"));
+        let mut values = Values::default();
         for _ in 0..Values::MOST {
-            assert!(values.push(b"1").is_some());
+            assert!(values.push(b"1", 1).is_some());
         }
-        assert!(values.push(b"1").is_none());
+        assert!(values.push(b"1", 1).is_none());
     }
 }

@@ -49,9 +49,11 @@ impl Call {
         self
     }
 
-    /// After a shutdown of the client an unsent request says so, and not that its connection was lost.
-    pub(crate) fn closed_or(&self, error: RemotingError) -> RemotingError {
-        self.shared.settings.closed_or(error)
+    /// After a shutdown of the client an unsent request of its own says so, and not that its connection was lost.
+    #[cold]
+    fn lost(&self, cause: ConnectionEnd, written: bool) -> RemotingError {
+        let error = self.shared.lost(cause, written);
+        if self.client_bytes.is_some() { self.shared.settings.closed_or(error) } else { error }
     }
 }
 
@@ -77,7 +79,7 @@ impl Future for Call {
                 let written = start < state.handed;
                 let cause = state.ended.clone().unwrap_or(ConnectionEnd::Closed);
                 drop(state);
-                Poll::Ready(Err(shared.lost(cause, written)))
+                Poll::Ready(Err(self.lost(cause, written)))
             }
             Found::Expired { .. } => {
                 drop(state);
