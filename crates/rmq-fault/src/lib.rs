@@ -1,3 +1,5 @@
+//! Which brokers to avoid and which queue to take: no clock, no I/O.
+//!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 

@@ -1,3 +1,5 @@
+//! A producer for Apache RocketMQ over the remoting protocol.
+//!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 

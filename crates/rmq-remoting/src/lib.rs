@@ -1,3 +1,5 @@
+//! The remoting protocol of Apache RocketMQ: both halves of a connection, and nothing of what is said over it.
+//!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 

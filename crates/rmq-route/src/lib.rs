@@ -1,3 +1,5 @@
+//! What a RocketMQ name server says of a topic, as values: no I/O, no clock.
+//!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 

@@ -1,3 +1,5 @@
+//! RocketMQ name servers and brokers inside a process, with faults by script.
+//!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 

@@ -1,3 +1,5 @@
+//! Real Apache RocketMQ servers for tests: fetched, started, told to fail, stopped.
+//!
 #![doc = include_str!("../README.md")]
 
 mod availability;
