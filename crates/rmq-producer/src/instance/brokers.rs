@@ -7,7 +7,6 @@ use rmq_remoting::{Deadline, Endpoint, Random, RemotingClient, RemotingCommand, 
 
 use super::routes::Routes;
 use super::tasks::Tasks;
-use crate::vip;
 
 /// What a task of the producer needs of the instance; it does not keep the instance alive.
 #[derive(Clone)]
@@ -21,8 +20,7 @@ pub(crate) struct Brokers {
 impl Brokers {
     /// Returns the address of a broker's master to which messages go, if a route names one.
     pub(crate) fn master(&self, broker_name: &str) -> Option<Endpoint> {
-        let address = Endpoint::parse(&self.routes.master_address(broker_name)?).ok()?;
-        Some(vip::for_sends(address, self.vip_channel))
+        self.routes.master(broker_name, self.vip_channel).ok().flatten()
     }
 
     /// Returns any topic in use.

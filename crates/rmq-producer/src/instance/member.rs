@@ -27,7 +27,6 @@ use super::requests::{ServedProducer, ServerRequestMetrics};
 use super::route_error::RouteError;
 use super::tasks::Tasks;
 use super::{Brokers, ClientInstance, InstanceConfig, NameServerList, client_id};
-use crate::vip;
 
 /// What one producer wants of its place.
 pub(crate) struct MemberConfig {
@@ -214,8 +213,7 @@ impl Member {
 
     /// Returns the address of a broker's master to which messages go, if a usable one is known.
     pub(crate) fn known_master(&self, broker_name: &str) -> Option<Endpoint> {
-        let address = Endpoint::parse(&self.instance.routes.master_address(broker_name)?).ok()?;
-        Some(vip::for_sends(address, self.vip_channel))
+        self.instance.routes.master(broker_name, self.vip_channel).ok().flatten()
     }
 
     /// Whether its calls have to be ended one by one when it ends, since others send over the same connections.
@@ -231,13 +229,12 @@ impl Member {
         deadline: Deadline,
     ) -> Result<Option<Endpoint>, InvalidEndpoint> {
         let routes = &self.instance.routes;
-        let for_sends = |address: Arc<str>| Ok(vip::for_sends(Endpoint::parse(&address)?, self.vip_channel));
-        if let Some(address) = routes.master_address(broker_name) {
-            return for_sends(address).map(Some);
+        if let Some(address) = routes.master(broker_name, self.vip_channel)? {
+            return Ok(Some(address));
         }
         // Whatever the look-up says, it is the address that counts.
         drop(self.tasks.unless_cancelled(routes.renew(&route.topic, route.generation, deadline)).await);
-        routes.master_address(broker_name).map(for_sends).transpose()
+        routes.master(broker_name, self.vip_channel)
     }
 
     /// Asks for a topic's route anew, since a broker's answer shows that this one is out of date, and waits until it is known. At most once a

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rmq_remoting::{Deadline, Endpoint, RemotingClient};
+use rmq_remoting::{Deadline, Endpoint, InvalidEndpoint, RemotingClient};
 use rmq_route::{RouteDiff, RouteTable, TopicRoute, TopicRouteData};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -140,8 +140,13 @@ impl Routes {
         self.watched.watch(topic, UNREACHED_BROKER);
     }
 
-    pub(super) fn master_address(&self, broker_name: &str) -> Option<Arc<str>> {
-        self.table.master_address(broker_name)
+    /// Returns the address of a broker's master to which messages go, if a route names one.
+    ///
+    /// # Errors
+    /// What it names is no address.
+    pub(super) fn master(&self, broker_name: &str, vip_channel: bool) -> Result<Option<Endpoint>, InvalidEndpoint> {
+        let address = self.table.master_address(broker_name);
+        address.map(|address| Ok(vip::for_sends(Endpoint::parse(&address)?, vip_channel))).transpose()
     }
 
     /// Returns any topic in use.

@@ -13,7 +13,6 @@ use tracing::debug;
 
 use super::lifecycle::StartFailure;
 use super::{ClientInstance, broadcast};
-use crate::vip;
 
 impl ClientInstance {
     /// Makes topics ready, all at once; each look-up and each connection may take so long.
@@ -44,8 +43,7 @@ impl ClientInstance {
 
     fn brokers_of(&self, route: &TopicRoute, vip_channel: bool) -> Vec<Endpoint> {
         let names: BTreeSet<&str> = route.publish.queues().iter().map(|queue| &**queue.broker_name()).collect();
-        let addresses = names.into_iter().filter_map(|name| Endpoint::parse(&self.routes.master_address(name)?).ok());
-        addresses.map(|address| vip::for_sends(address, vip_channel)).collect()
+        names.into_iter().filter_map(|name| self.routes.master(name, vip_channel).ok().flatten()).collect()
     }
 }
 
