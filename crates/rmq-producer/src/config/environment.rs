@@ -61,10 +61,7 @@ impl ProducerConfig {
                 value.into_string().map(Some).map_err(|_| EnvironmentError::new(variable, "holds no Unicode text"))
             }
         };
-        for variable in NameServerEnvironment::VARIABLES {
-            read(variable)?;
-        }
-        let found = NameServerEnvironment::read_from(|name| look_up(name)?.into_string().ok());
+        let found = NameServerEnvironment::try_read_from(read)?;
         if let Some(name_servers) = found.name_servers {
             self.name_servers = name_servers;
         }

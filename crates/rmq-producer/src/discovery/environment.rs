@@ -2,6 +2,8 @@
 //!
 //! Read only where it is asked for, from whatever the caller says the environment is.
 
+use std::convert::Infallible;
+
 use super::address_service;
 
 /// Name servers as the environment tells them. Java and Go read `NAMESRV_ADDR` too; the address service is a system property in Java, here
@@ -21,10 +23,6 @@ pub struct NameServerEnvironment {
 }
 
 impl NameServerEnvironment {
-    /// The names of the variables that are read.
-    pub const VARIABLES: [&str; 5] =
-        ["NAMESRV_ADDR", "ROCKETMQ_NAMESRV_DOMAIN", "ROCKETMQ_NAMESRV_SUBGROUP", "ROCKETMQ_ZONE", "ROCKETMQ_ZONE_MODE"];
-
     /// Reads the environment of the process.
     #[must_use]
     #[doc(alias = "NAMESRV_ADDR")]
@@ -34,19 +32,22 @@ impl NameServerEnvironment {
 
     /// Reads the variables that `variable` returns by name; blank ones count as missing.
     #[must_use]
-    pub fn read_from(variable: impl Fn(&'static str) -> Option<String>) -> Self {
-        let set =
-            |name: &'static str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let address_service = set("ROCKETMQ_NAMESRV_DOMAIN").map(|domain| {
-            let subgroup = set("ROCKETMQ_NAMESRV_SUBGROUP");
-            address_service::url_of_domain(&domain, subgroup.as_deref().unwrap_or(address_service::SUBGROUP))
-        });
-        Self {
-            name_servers: set("NAMESRV_ADDR"),
-            address_service,
-            zone: set("ROCKETMQ_ZONE"),
-            zone_mode: set("ROCKETMQ_ZONE_MODE").map(|text| text.eq_ignore_ascii_case("true")),
-        }
+    pub fn read_from(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let Ok(read) = Self::try_read_from(|name| Ok::<_, Infallible>(variable(name)));
+        read
+    }
+
+    /// As [`read_from`](Self::read_from), where a variable may hold what cannot be read.
+    pub(crate) fn try_read_from<E>(variable: impl Fn(&'static str) -> Result<Option<String>, E>) -> Result<Self, E> {
+        let set = |name| Ok(variable(name)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()));
+        let (domain, subgroup) = (set("ROCKETMQ_NAMESRV_DOMAIN")?, set("ROCKETMQ_NAMESRV_SUBGROUP")?);
+        let subgroup = subgroup.as_deref().unwrap_or(address_service::SUBGROUP);
+        Ok(Self {
+            name_servers: set("NAMESRV_ADDR")?,
+            address_service: domain.map(|domain| address_service::url_of_domain(&domain, subgroup)),
+            zone: set("ROCKETMQ_ZONE")?,
+            zone_mode: set("ROCKETMQ_ZONE_MODE")?.map(|text| text.eq_ignore_ascii_case("true")),
+        })
     }
 }
 
