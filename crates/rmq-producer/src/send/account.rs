@@ -110,16 +110,16 @@ impl<'a> Account<'a> {
         self.is_encoded = false;
     }
 
-    /// It is over; `stored` where the broker said so.
-    pub(super) fn end(&mut self, error: Option<&AttemptError>, stored: Option<SendStatus>, elapsed: Duration) {
-        let outcome = error.map(AttemptError::outcome);
-        let how = match (outcome, stored) {
-            (Some(outcome), _) => Ended::Failed(outcome),
-            (None, Some(SendStatus::SendOk)) => Ended::Stored,
-            (None, Some(_)) => Ended::Degraded,
-            (None, None) => Ended::Written,
+    /// It is over, with the status in which the broker stored the message, where it said so.
+    pub(super) fn end(&mut self, end: Result<Option<SendStatus>, &AttemptError>, elapsed: Duration) {
+        let end = end.map_err(AttemptError::outcome);
+        let how = match end {
+            Ok(Some(SendStatus::SendOk)) => Ended::Stored,
+            Ok(Some(_)) => Ended::Degraded,
+            Ok(None) => Ended::Written,
+            Err(outcome) => Ended::Failed(outcome),
         };
-        self.possibly_stored |= outcome.is_none_or(Outcome::possibly_stored);
+        self.possibly_stored |= end.err().is_none_or(Outcome::possibly_stored);
         self.load = None;
         if let Some(lane) = self.under_way.take() {
             lane.counters.ended(how, elapsed);

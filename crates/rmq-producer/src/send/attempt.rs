@@ -21,6 +21,7 @@ use super::topics::Topic;
 use crate::attempts::{Attempt, GoodAttempt};
 use crate::error::AttemptError;
 use crate::hook::CheckForbiddenContext;
+use crate::send_result::SendStatus;
 use crate::send_way::SendWay;
 
 /// How an attempt ended: stored, or not.
@@ -271,19 +272,24 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    /// Tells the end of an attempt to all who want to know of it.
+    /// Tells the end of an attempt to all who want to know of it; `stored` where the broker said so.
     #[inline]
     pub(super) fn note(
         &self,
         account: &mut Account<'_>,
         target: &Target,
         address: Option<&Endpoint>,
-        end: &Result<Stored, AttemptError>,
+        end: Result<Option<SendStatus>, &AttemptError>,
         elapsed: Duration,
     ) {
-        let error = end.as_ref().err();
-        account.end(error, end.as_ref().ok().map(|stored| stored.status), elapsed);
-        self.faults.record(target.lane.broker_name(), error, elapsed);
+        let (error, broker_name) = (end.err(), target.lane.broker_name());
+        account.end(end, elapsed);
+        match account.way {
+            SendWay::Oneway => self.faults.record_oneway(broker_name, error, elapsed),
+            SendWay::Awaited | SendWay::Enqueued | SendWay::Callback => {
+                self.faults.record(broker_name, error, elapsed);
+            }
+        }
         log(target, address, error, elapsed);
     }
 
@@ -296,7 +302,7 @@ impl Sender {
         end: Result<Stored, AttemptError>,
         elapsed: Duration,
     ) -> Over {
-        self.note(account, target, address.as_ref(), &end, elapsed);
+        self.note(account, target, address.as_ref(), end.as_ref().map(|stored| Some(stored.status)), elapsed);
         match end {
             Ok(stored) => Ok((target.good(address, elapsed), stored)),
             Err(error) => Err(failed(target, address, error, elapsed)),
@@ -312,10 +318,7 @@ impl Sender {
         end: Result<(), AttemptError>,
         elapsed: Duration,
     ) -> OverOneway {
-        let error = end.as_ref().err();
-        account.end(error, None, elapsed);
-        self.faults.record_oneway(target.lane.broker_name(), error, elapsed);
-        log(target, address.as_ref(), error, elapsed);
+        self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
             Ok(()) => Ok(target.good(address, elapsed)),
             Err(error) => Err(failed(target, address, error, elapsed)),

@@ -305,7 +305,8 @@ impl Wait for Answered {
             (Err(error), _) => Err(error.into()),
         };
         // What `Sender::over` does, without a copy of the answer.
-        delivery.sender().note(&mut delivery.account, target, None, &end, elapsed);
+        let status = end.as_ref().map(|stored| Some(stored.status));
+        delivery.sender().note(&mut delivery.account, target, None, status, elapsed);
         match end {
             Ok(stored) if delivery.suffices(&stored) => {
                 Ok(Ok(delivery.end_with(target.good(None, elapsed), stored, started)))
