@@ -1,7 +1,6 @@
 //! Namespaces, from what the user writes to what arrives, and back.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use rmq_producer::{
@@ -15,12 +14,6 @@ use crate::world::*;
 
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 const ROUTE: RequestCode = RequestCode::GET_ROUTEINFO_BY_TOPIC;
-
-/// Everything that an error says, down to its last cause.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| (*error).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
 
 #[tokio::test(start_paused = true)]
 async fn topic_and_group_are_in_the_namespace_on_the_wire_and_nowhere_else() {

@@ -1,5 +1,6 @@
 //! A cluster in memory and producers for it.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
@@ -96,4 +97,10 @@ where
     F::Output: Send + 'static,
 {
     tokio::spawn(future)
+}
+
+/// Everything that an error says, down to its last cause.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
