@@ -56,9 +56,18 @@ fn failed_messages_are_tried_again_unless_told_otherwise() {
     let address = servers.name_servers();
     let ran = rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--json", "--count", "10"]);
     let lines = ran.assert_success().json_lines();
-    let told = lines.iter().map(|line| 1 + line["maybeStoredAttempts"].as_u64().expect("counted")).sum::<u64>();
-    assert!(lines.len() == 10 && told > 10);
-    assert_eq!(servers.messages("orders").len() as u64, told, "told of every copy");
+    assert_eq!(lines.len(), 10);
+    // A cut takes along what else was under way on that connection and never read, so a message has at most as
+    // many copies as its line tells of, and at least one.
+    let mut tried_again = 0;
+    for line in &lines {
+        let told = 1 + line["maybeStoredAttempts"].as_u64().expect("counted");
+        let copies =
+            servers.messages("orders").iter().filter(|stored| line["messageId"].as_str() == stored.unique_id()).count();
+        assert!((1..=told).contains(&(copies as u64)), "{copies} copies: {line}");
+        tried_again += told - 1;
+    }
+    assert!(tried_again > 0, "{lines:#?}");
 }
 
 #[test]
