@@ -146,6 +146,16 @@ fn a_topic_that_may_not_be_written_to_is_told_from_one_that_is_not_there() {
 }
 
 #[test]
+fn oneway_messages_that_a_broker_may_not_have_read_are_told() {
+    let servers = start(TestCluster::builder().topic("orders", 4));
+    servers.broker("broker-a").freeze();
+    let ran = send(&servers, &["--oneway", "--count", "3", "--timeout", "5s"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.json_lines().iter().all(|line| line["status"] == "ONEWAY"), "{ran:#?}");
+    assert!(ran.stderr.starts_with("note: 1 broker did not answer at the end within 5 s"), "{ran:#?}");
+}
+
+#[test]
 fn oneway_messages_that_cannot_leave_are_failures() {
     let servers = servers();
     servers.hide_route("orders");
