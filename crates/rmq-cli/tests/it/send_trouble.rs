@@ -44,7 +44,7 @@ fn a_failure_says_why_and_whether_the_message_may_be_stored() {
         (Fault::garbage(&b"\x00\x00\x00\x01x"[..]), "connection_lost", true),
     ] {
         let servers = servers_that(&fault);
-        let ran = send(&servers, if kind == "timeout" { &["--timeout", "1s"] } else { &[] });
+        let ran = send(&servers, if kind == "timeout" { &["--timeout", "5s"] } else { &[] });
         assert_eq!(failure(&ran), (kind.to_owned(), stored, u64::from(stored)), "{ran:#?}");
     }
 }
@@ -73,7 +73,7 @@ fn failed_messages_are_tried_again_unless_told_otherwise() {
 #[test]
 fn a_failed_message_that_was_tried_has_an_id_and_a_queue() {
     let servers = servers_that(&Fault::store_then_silent());
-    let lines = send(&servers, &["--timeout", "1s"]).json_lines();
+    let lines = send(&servers, &["--timeout", "5s"]).json_lines();
     let stored = &servers.messages("orders")[0];
     assert_eq!(lines[0]["messageId"], stored.unique_id().expect("made by the client"));
     assert_eq!((&lines[0]["brokerName"], &lines[0]["queueId"]), (&(*stored.broker).into(), &stored.queue_id.into()));
