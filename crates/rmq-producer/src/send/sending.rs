@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Over, OverOneway, Sent};
 use super::delivery::{Delivery, First, Progress};
-use super::gate::Inside;
+use super::gate::{Gate, Inside};
 use super::lane::Target;
 use super::{SendOptions, Sender, attempt, reply};
 use crate::error::{AttemptError, SendError};
@@ -31,7 +31,7 @@ pub(crate) struct Sending<'a, W: Wait> {
     delivery: Option<Delivery<'a>>,
     state: State<'a, W>,
     /// Its room, unless somebody else holds it.
-    inside: Option<Inside>,
+    inside: Option<Inside<&'a Gate>>,
 }
 
 enum State<'a, W: Wait> {
@@ -75,7 +75,7 @@ pub(crate) trait Wait: Sized + 'static {
         started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
-    ) -> Option<Result<Self::Pending, RemotingError>>;
+    ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
     /// Ends the send with its first attempt.
     ///
@@ -177,20 +177,20 @@ impl<'a, W: Wait> Sending<'a, W> {
             }
             Err(error) => return Err(delivery.fail(error)),
         };
-        let submitted = W::submit(delivery, &target, started, now, cx);
-        if submitted.is_some() {
-            delivery.account.begin(&target.lane);
-        }
-        match submitted {
-            None => self.go_on(Some(First { target, progress: Progress::ToBegin })),
-            Some(Ok(pending)) => {
+        match W::submit(delivery, &target, started, now, cx) {
+            Ok(None) => self.go_on(Some(First { target, progress: Progress::ToBegin })),
+            Ok(Some(pending)) => {
+                delivery.account.begin(&target.lane);
                 delivery.account.encoded();
                 self.state = State::Waiting(Waiting { pending, target, started });
             }
-            Some(Err(error)) => match W::end(delivery, &target, Err(error), started) {
-                Ok(result) => drop(result?),
-                Err(progress) => self.go_on(Some(First { target, progress })),
-            },
+            Err(error) => {
+                delivery.account.begin(&target.lane);
+                match W::end(delivery, &target, Err(*error), started) {
+                    Ok(result) => drop(result?),
+                    Err(progress) => self.go_on(Some(First { target, progress })),
+                }
+            }
         }
         Ok(())
     }
@@ -278,7 +278,7 @@ impl Wait for Answered {
         started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
         let until = delivery.first_deadline(started);
         delivery.sender().try_call(&delivery.prepared, target, born_timestamp, until, cx)
     }
@@ -334,7 +334,7 @@ impl Wait for Written {
         _: Instant,
         born_timestamp: i64,
         _: &Context<'_>,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 

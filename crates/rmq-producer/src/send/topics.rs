@@ -111,7 +111,10 @@ impl Sender {
             before.and_then(|before| before.lane_to(broker_name)).filter(|lane| lane.address() == address.as_ref());
         match known {
             Some(lane) => Arc::clone(lane),
-            None => Arc::new(Lane::new(topic, shown, broker_name, address, self.metrics.broker(broker_name))),
+            None => {
+                let line = address.map(|address| self.instance.remoting().line(&address));
+                Arc::new(Lane::new(topic, shown, broker_name, line, self.metrics.broker(broker_name)))
+            }
         }
     }
 
