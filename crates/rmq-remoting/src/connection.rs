@@ -15,6 +15,7 @@ mod out_buffer;
 mod serve;
 mod slots;
 mod submit;
+mod uncollected;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
