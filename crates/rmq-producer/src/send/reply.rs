@@ -10,39 +10,41 @@ use crate::error::{ACL_REMARK, AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
 
-/// What a broker said of a message that it stored.
-#[derive(Debug)]
+/// What a broker said of a message that it stored. All else is looked up in its answer when somebody asks for it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
     pub(super) status: SendStatus,
     /// May differ from the queue asked for: priority messages, static topics.
     pub(super) queue_id: i32,
     pub(super) queue_offset: i64,
-    /// All else is looked up when somebody asks for it.
-    pub(super) answer: Answer,
 }
 
 /// Where in the answers of a broker the fields are that every send reads: they hardly ever move.
 #[derive(Debug, Default)]
 pub(super) struct Places(AtomicU32);
 
-/// Reads the answer to a send.
+/// Takes a quick look at the answer to a send. `None`: the message is not stored, or a [closer look](read) has to say.
 #[inline]
-pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
+pub(super) fn stored(answer: &Answer, places: &Places) -> Option<Stored> {
+    let status = status(answer.response_code())?;
+    let (queue_id, queue_offset) = places.read(answer)?;
+    Some(Stored { status, queue_id, queue_offset })
+}
+
+/// Reads the answer to a send.
+pub(super) fn read(answer: &Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
+    if let Some(stored) = stored(answer, places) {
+        return Ok(stored);
+    }
     let code = answer.response_code();
     let Some(status) = status(code) else {
         let remark = answer.remark().unwrap_or_default();
         let outcome = classify(code, remark);
         return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
     };
-    let place = match places.read(&answer) {
-        Some(place) => Ok(place),
-        // What the quick look does not take, the header's own reader names; or takes.
-        None => RemotingCommand::from(answer.clone())
-            .header::<SendMessageReply>()
-            .map(|reply| (reply.queue_id, reply.queue_offset)),
-    };
-    match place {
-        Ok((queue_id, queue_offset)) => Ok(Stored { status, queue_id, queue_offset, answer }),
+    // What the quick look does not take, the header's own reader names; or takes.
+    match RemotingCommand::from(answer.clone()).header::<SendMessageReply>() {
+        Ok(reply) => Ok(Stored { status, queue_id: reply.queue_id, queue_offset: reply.queue_offset }),
         Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
     }
 }
