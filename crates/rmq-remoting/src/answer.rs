@@ -228,6 +228,7 @@ impl<'a> FieldText<'a> {
     }
 
     /// The value as a number, which must be an integer in decimal, with a sign or without, as for [`i64::from_str`](std::str::FromStr).
+    #[inline]
     pub fn as_i64(self) -> Option<i64> {
         // What may be no number or overflow goes the long way.
         if self.0.is_empty() || self.0.len() > SURELY_SMALL {

@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::MessageQueue;
+use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
     Endpoint, FieldValue, FilledRequest, FrameError, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
 };
@@ -35,7 +35,7 @@ pub(crate) struct Target {
     pub(super) lane: Arc<Lane>,
     pub(super) queue_id: i32,
     /// The broker name of the queue, where that is not the broker's: for the logical queues of static topics.
-    pub(super) logical: Option<Arc<str>>,
+    pub(super) logical: Option<Box<Arc<str>>>,
 }
 
 /// The header of a send, but for what differs.
@@ -59,8 +59,10 @@ impl Lane {
         broker_name: &Arc<str>,
         address: Option<Endpoint>,
         counters: Arc<BrokerCounters>,
+        ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
-        let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
+        let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
+        let destination = Destination { topic: shown_topic, broker_name, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
@@ -82,11 +84,12 @@ impl Lane {
 
 impl Target {
     /// An attempt that ends well.
-    pub(super) fn good(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+    #[inline]
+    pub(super) fn good(self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
         GoodAttempt {
             destination: Arc::clone(&self.lane.destination),
             queue_id: self.queue_id,
-            logical: self.logical.clone(),
+            logical: self.logical,
             address: address.map(Box::new),
             elapsed,
         }
@@ -94,7 +97,7 @@ impl Target {
 
     /// The queue as callers know it.
     pub(super) fn queue(&self) -> MessageQueue {
-        let name = self.logical.as_ref().unwrap_or_else(|| self.lane.broker_name());
+        let name = self.logical.as_deref().unwrap_or_else(|| self.lane.broker_name());
         MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
     }
 }

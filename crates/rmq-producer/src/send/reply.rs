@@ -10,48 +10,44 @@ use crate::error::{ACL_REMARK, AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
 
-/// What a broker said of a message that it stored.
-#[derive(Debug)]
+/// What a broker said of a message that it stored. All else is looked up in its answer when somebody asks for it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
     pub(super) status: SendStatus,
     /// May differ from the queue asked for: priority messages, static topics.
     pub(super) queue_id: i32,
     pub(super) queue_offset: i64,
-    /// All else is looked up when somebody asks for it.
-    pub(super) answer: Answer,
 }
 
 /// Where in the answers of a broker the fields are that every send reads: in all of those alike they are where they were.
 ///
-/// The id of the answers' fields in the upper 40 bits; then the places of id, offset and queue, a byte each.
+/// The id of the answers' fields in the upper 40 bits; below them the places of the id, the offset and the queue, a byte each.
 #[derive(Debug, Default)]
 pub(super) struct Places(AtomicU64);
 
-/// Reads the answer to a send.
+/// Takes a quick look at the answer to a send. `None`: the message is not stored, or a [closer look](read) has to say.
 #[inline]
-pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
+pub(super) fn stored(answer: &Answer, places: &Places) -> Option<Stored> {
+    let status = status(answer.response_code())?;
+    let (queue_id, queue_offset) = places.read(answer)?;
+    Some(Stored { status, queue_id, queue_offset })
+}
+
+/// Reads the answer to a send.
+pub(super) fn read(answer: &Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
+    if let Some(stored) = stored(answer, places) {
+        return Ok(stored);
+    }
     let code = answer.response_code();
-    let Some(status) = status(code) else { return Err(refused(&answer, addr)) };
-    let (queue_id, queue_offset) = match places.read(&answer) {
-        Some(place) => place,
-        None => read_slowly(&answer, addr)?,
+    let Some(status) = status(code) else {
+        let remark = answer.remark().unwrap_or_default();
+        let outcome = classify(code, remark);
+        return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
     };
-    Ok(Stored { status, queue_id, queue_offset, answer })
-}
-
-#[cold]
-fn refused(answer: &Answer, addr: &Endpoint) -> AttemptError {
-    let (code, remark) = (answer.response_code(), answer.remark().unwrap_or_default());
-    let outcome = classify(code, remark);
-    AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome }
-}
-
-/// What the quick look does not take, the header's own reader names; or takes.
-#[cold]
-fn read_slowly(answer: &Answer, addr: &Endpoint) -> Result<(i32, i64), AttemptError> {
+    // What the quick look does not take, the header's own reader names; or takes.
     match RemotingCommand::from(answer.clone()).header::<SendMessageReply>() {
-        Ok(reply) => Ok((reply.queue_id, reply.queue_offset)),
-        Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code: answer.response_code(), source }),
+        Ok(reply) => Ok(Stored { status, queue_id: reply.queue_id, queue_offset: reply.queue_offset }),
+        Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
     }
 }
 

@@ -44,6 +44,7 @@ impl Values {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> &[u8] {
         self.text.get(self.start(index)..usize::from(self.ends[index])).unwrap_or_default()
     }
