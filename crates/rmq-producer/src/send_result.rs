@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::{MessageQueue, UniqueId};
+use rmq_message::{MessageQueue, UniqueId, UniqueIdStamp};
 use rmq_remoting::Answer;
 
 use crate::attempts::{Attempt, Destination, GoodAttempt};
@@ -38,10 +38,10 @@ pub(crate) struct Shown {
     attempt: Attempt,
 }
 
-/// A message's unique id: made here, or by the caller.
+/// A message's unique id: made here, and written out when somebody looks; or given by the caller.
 #[derive(Clone)]
 pub(crate) enum MessageId {
-    Made(UniqueId),
+    Made(UniqueIdStamp, OnceLock<UniqueId>),
     Given(Box<str>),
 }
 
@@ -62,15 +62,6 @@ pub enum SendStatus {
     /// No slave was there to copy it to: lost if the master fails before one is.
     #[doc(alias = "SLAVE_NOT_AVAILABLE")]
     SlaveNotAvailable,
-}
-
-impl MessageId {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Made(id) => id.as_str(),
-            Self::Given(id) => id,
-        }
-    }
 }
 
 impl SendStatus {
@@ -104,7 +95,12 @@ impl SendResult {
     #[doc(alias = "getMsgId")]
     #[must_use]
     pub fn message_id(&self) -> &str {
-        self.message_id.as_str()
+        match &self.message_id {
+            MessageId::Made(stamp, written) => {
+                written.get_or_init(|| self.stored_by.destination.ids.id(*stamp)).as_str()
+            }
+            MessageId::Given(id) => id,
+        }
     }
 
     /// Returns the broker's own id of the message: its store address and the offset in its commit log, in hexadecimal digits

@@ -16,6 +16,7 @@ mod serve;
 mod slots;
 mod submit;
 mod turns;
+mod uncollected;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

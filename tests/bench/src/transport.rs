@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use rmq_remoting::{
-    Answer, Endpoint, Line, PendingAnswer, RemotingClient, RemotingCommand, RequestCode, RequestTemplate, SystemClock,
-    WallClock as _,
+    Answer, Endpoint, FieldText, Line, PendingAnswer, RemotingClient, RemotingCommand, RequestCode, RequestTemplate,
+    SystemClock, WallClock as _,
 };
 
 use crate::contestant::{Contestant, Latencies};
@@ -144,9 +145,11 @@ impl Sender {
     }
 }
 
-/// Where the fields of the last answer were that every send reads.
+/// Where the fields are that every send reads.
 #[derive(Default)]
 struct Places {
+    /// In answers with these fields.
+    fields: Option<u64>,
     queue_id: usize,
     queue_offset: usize,
 }
@@ -154,18 +157,22 @@ struct Places {
 impl Places {
     /// Does what a send does: looks at the code and two numbers, and keeps the answer, which has the ids for whoever asks.
     fn check(&mut self, answer: Answer) -> anyhow::Result<()> {
-        let queue_id = number(&answer, &mut self.queue_id, "queueId");
-        let queue_offset = number(&answer, &mut self.queue_offset, "queueOffset");
+        if self.fields.is_none() || self.fields != answer.fields_id() {
+            self.learn(&answer)?;
+        }
+        let number = |place| answer.field_at(place).and_then(FieldText::as_i64);
+        let (queue_id, queue_offset) = (number(self.queue_id), number(self.queue_offset));
         anyhow::ensure!(answer.is_success() && queue_id.is_some() && queue_offset.is_some(), "not stored: {answer:?}");
         std::hint::black_box((queue_id, queue_offset, answer));
         Ok(())
     }
-}
 
-fn number(answer: &Answer, place: &mut usize, name: &str) -> Option<i64> {
-    let (found, text) = answer.field_near(*place, name)?;
-    *place = found;
-    text.as_i64()
+    #[cold]
+    fn learn(&mut self, answer: &Answer) -> anyhow::Result<()> {
+        let place = |name| answer.field_place(name).with_context(|| format!("no {name}: {answer:?}"));
+        *self = Self { fields: answer.fields_id(), queue_id: place("queueId")?, queue_offset: place("queueOffset")? };
+        Ok(())
+    }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -25,7 +25,14 @@ use crate::send_result::SendStatus;
 use crate::send_way::SendWay;
 
 /// How an attempt ended: stored, or not.
-pub(crate) type Over = Result<(GoodAttempt, Stored), Box<Attempt>>;
+pub(crate) type Over = Result<Box<Good>, Box<Attempt>>;
+
+/// An attempt that stored its message.
+pub(crate) struct Good {
+    pub(super) attempt: GoodAttempt,
+    pub(super) stored: Stored,
+    pub(super) answer: Answer,
+}
 
 /// A first attempt that was sent, and answered by a server that is going away.
 pub(crate) struct Sent {
@@ -48,7 +55,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Over {
         let started = Instant::now();
-        account.begin(&target.lane);
+        account.begin(target.clone());
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over(account, &target, None, Err(error), started.elapsed()),
@@ -57,7 +64,7 @@ impl Sender {
             Err(error) => Err(error),
             Ok(()) => self.call(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from),
         };
-        let end = end.and_then(|answer| reply::read(answer, &address, &target.lane.places));
+        let end = end.and_then(|answer| Ok((reply::read(&answer, &address, &target.lane.places)?, answer)));
         let asked = if target.lane.address().is_none() { Some(address) } else { None };
         self.over(account, &target, asked, end, started.elapsed())
     }
@@ -78,7 +85,7 @@ impl Sender {
         };
         let answer = self.moved(account, prepared, target, address, deadline, answer).await;
         let end = answer.map_err(AttemptError::from);
-        let end = end.and_then(|answer| reply::read(answer, address, &target.lane.places));
+        let end = end.and_then(|answer| Ok((reply::read(&answer, address, &target.lane.places)?, answer)));
         self.over(account, target, None, end, started.elapsed())
     }
 
@@ -92,7 +99,7 @@ impl Sender {
         deadline: Deadline,
     ) -> OverOneway {
         let started = Instant::now();
-        account.begin(&target.lane);
+        account.begin(target.clone());
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over_oneway(account, &target, None, Err(error), started.elapsed()),
@@ -282,7 +289,7 @@ impl Sender {
         elapsed: Duration,
     ) {
         let (error, broker_name) = (end.err(), target.lane.broker_name());
-        account.end(end, elapsed);
+        account.end(&target.lane, end, elapsed);
         match account.way {
             SendWay::Oneway => self.faults.record_oneway(broker_name, error, elapsed),
             SendWay::Awaited | SendWay::Enqueued | SendWay::Callback => {
@@ -298,12 +305,14 @@ impl Sender {
         account: &mut Account<'_>,
         target: &Target,
         address: Option<Endpoint>,
-        end: Result<Stored, AttemptError>,
+        end: Result<(Stored, Answer), AttemptError>,
         elapsed: Duration,
     ) -> Over {
-        self.note(account, target, address.as_ref(), end.as_ref().map(|stored| Some(stored.status)), elapsed);
+        self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
-            Ok(stored) => Ok((target.good(address, elapsed), stored)),
+            Ok((stored, answer)) => {
+                Ok(Box::new(Good { attempt: target.clone().good(address, elapsed), stored, answer }))
+            }
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
@@ -319,7 +328,7 @@ impl Sender {
     ) -> OverOneway {
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
-            Ok(()) => Ok(target.good(address, elapsed)),
+            Ok(()) => Ok(target.clone().good(address, elapsed)),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
@@ -339,13 +348,8 @@ fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, 
 }
 
 #[cold]
-pub(super) fn failed(
-    target: &Target,
-    address: Option<Endpoint>,
-    error: AttemptError,
-    elapsed: Duration,
-) -> Box<Attempt> {
-    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good(address, elapsed).to_attempt() })
+fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
+    Box::new(Attempt { error: Some(Arc::new(error)), ..target.clone().good(address, elapsed).to_attempt() })
 }
 
 thread_local! {

@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::MessageQueue;
+use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
     Endpoint, FieldValue, FilledRequest, FrameError, Line, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Target {
     pub(super) lane: Arc<Lane>,
     pub(super) queue_id: i32,
     /// The broker name of the queue, where that is not the broker's: for the logical queues of static topics.
-    pub(super) logical: Option<Arc<str>>,
+    pub(super) logical: Option<Box<Arc<str>>>,
 }
 
 /// The header of a send, but for what differs.
@@ -61,9 +61,11 @@ impl Lane {
         broker_name: &Arc<str>,
         line: Option<Line>,
         counters: Arc<BrokerCounters>,
+        ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
         let address = line.as_ref().map(|line| line.endpoint().clone());
-        let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
+        let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
+        let destination = Destination { topic: shown_topic, broker_name, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
@@ -86,11 +88,12 @@ impl Lane {
 
 impl Target {
     /// An attempt that ends well.
-    pub(super) fn good(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+    #[inline]
+    pub(super) fn good(self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
         GoodAttempt {
             destination: Arc::clone(&self.lane.destination),
             queue_id: self.queue_id,
-            logical: self.logical.clone(),
+            logical: self.logical,
             address: address.map(Box::new),
             elapsed,
         }
@@ -98,7 +101,7 @@ impl Target {
 
     /// The queue as callers know it.
     pub(super) fn queue(&self) -> MessageQueue {
-        let name = self.logical.as_ref().unwrap_or_else(|| self.lane.broker_name());
+        let name = self.logical.as_deref().unwrap_or_else(|| self.lane.broker_name());
         MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
     }
 }

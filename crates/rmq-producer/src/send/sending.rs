@@ -18,10 +18,10 @@ use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, Rem
 use tokio::time::Instant;
 
 use super::attempt::{Over, OverOneway, Sent};
-use super::delivery::{Delivery, First, Progress};
+use super::delivery::{Delivery, EndedWell, First, Progress};
 use super::gate::{Gate, Inside};
 use super::lane::Target;
-use super::{SendOptions, Sender, attempt, reply};
+use super::{SendOptions, Sender, reply};
 use crate::error::{AttemptError, SendError};
 use crate::send_result::SendResult;
 
@@ -44,6 +44,8 @@ enum State<'a, W: Wait> {
 
 #[derive(Clone, Copy)]
 enum Time {
+    /// As much as the producer says, from the first poll on.
+    Usual,
     /// It ends so long after the first poll.
     Whole(Duration),
     /// It has begun: the send has its room.
@@ -52,7 +54,6 @@ enum Time {
 
 struct Waiting<W: Wait> {
     pending: W::Pending,
-    target: Target,
     started: Instant,
 }
 
@@ -63,6 +64,8 @@ pub(crate) trait Wait: Sized + 'static {
     type Answer;
     /// The end of an attempt.
     type Over: Send;
+    /// A send that its first attempt ended, as nearly all do.
+    type Ended;
     /// What the caller gets.
     type Sent;
     /// Whether the request, once submitted, wakes the task that did that.
@@ -77,16 +80,19 @@ pub(crate) trait Wait: Sized + 'static {
         cx: &Context<'_>,
     ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
-    /// Ends the send with its first attempt.
-    ///
-    /// # Errors
-    /// The attempt is not one to end with.
-    fn end(
+    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
+
+    /// What the caller gets of a send that ended well.
+    fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
+
+    /// Says how far the first attempt has come with this answer.
+    fn progress(
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<Self::Answer, RemotingError>,
         started: Instant,
-    ) -> Result<Result<Self::Sent, SendError>, Progress<Self::Over>>;
+    ) -> Progress<Self::Over>;
 
     /// Goes on, from wherever the first steps came to.
     fn go_on<'a>(
@@ -106,8 +112,7 @@ impl<'a, W: Wait> Sending<'a, W> {
     pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions) -> Self {
         // A deadline that is over, until the first poll makes the right one.
         let delivery = Delivery::new(sender, message, options, Deadline::counted_from(sender.started, Duration::ZERO));
-        let time = Time::Whole(sender.config.send_timeout);
-        Self { delivery: Some(delivery), state: State::New(time), inside: None }
+        Self { delivery: Some(delivery), state: State::New(Time::Usual), inside: None }
     }
 
     /// Changes what the caller says about it. To be called before the first poll.
@@ -145,9 +150,11 @@ impl<'a, W: Wait> Sending<'a, W> {
         let topic = sender.known_topic(delivery.prepared.message().topic_shared());
         let started = match time {
             Time::Begun => Instant::now(),
-            Time::Whole(timeout) => {
-                let deadline = Deadline::after(timeout);
+            Time::Usual | Time::Whole(_) => {
+                let total = if let Time::Whole(total) = time { total } else { sender.config.send_timeout };
+                let deadline = Deadline::after(total);
                 delivery.deadline = deadline;
+                delivery.has_usual_time = matches!(time, Time::Usual);
                 match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
                     Ok(Some(inside)) => self.inside = Some(inside),
                     Ok(None) if !delivery.options.at_once => {
@@ -180,19 +187,25 @@ impl<'a, W: Wait> Sending<'a, W> {
         match W::submit(delivery, &target, started, now, cx) {
             Ok(None) => self.go_on(Some(First { target, progress: Progress::ToBegin })),
             Ok(Some(pending)) => {
-                delivery.account.begin(&target.lane);
+                delivery.account.begin(target);
                 delivery.account.encoded();
-                self.state = State::Waiting(Waiting { pending, target, started });
+                self.state = State::Waiting(Waiting { pending, started });
             }
             Err(error) => {
-                delivery.account.begin(&target.lane);
-                match W::end(delivery, &target, Err(*error), started) {
-                    Ok(result) => drop(result?),
-                    Err(progress) => self.go_on(Some(First { target, progress })),
-                }
+                delivery.account.begin(target);
+                self.go_on_from(Err(*error), started);
             }
         }
         Ok(())
+    }
+
+    /// Goes on from a first attempt that was not one to end with.
+    #[cold]
+    fn go_on_from(&mut self, answer: Result<W::Answer, RemotingError>, started: Instant) {
+        let Some(delivery) = &mut self.delivery else { return };
+        let Some(target) = delivery.account.under_way().cloned() else { return };
+        let progress = W::progress(delivery, &target, answer, started);
+        self.go_on(Some(First { target, progress }));
     }
 
     fn wait_for_room(&mut self) {
@@ -230,16 +243,17 @@ impl<W: Wait> Future for Sending<'_, W> {
             match &mut this.state {
                 State::Waiting(waiting) => {
                     let answer = ready!(Pin::new(&mut waiting.pending).poll(cx));
+                    let started = waiting.started;
                     let Some(delivery) = &mut this.delivery else { return Poll::Pending };
-                    match W::end(delivery, &waiting.target, answer, waiting.started) {
-                        Ok(result) => {
-                            this.close();
-                            return Poll::Ready(result);
-                        }
-                        Err(progress) => {
-                            let target = waiting.target.clone();
-                            this.go_on(Some(First { target, progress }));
-                        }
+                    match answer {
+                        Ok(answer) => match W::end_well(delivery, &answer, started) {
+                            Some(ended) => {
+                                this.close();
+                                return Poll::Ready(Ok(W::sent(ended, answer)));
+                            }
+                            None => this.go_on_from(Ok(answer), started),
+                        },
+                        Err(error) => this.go_on_from(Err(error), started),
                     }
                 }
                 State::Boxed(sending) => {
@@ -268,6 +282,7 @@ impl Wait for Answered {
     type Pending = PendingAnswer;
     type Answer = Answer;
     type Over = Over;
+    type Ended = EndedWell;
     type Sent = SendResult;
     const WAKES: bool = true;
 
@@ -284,36 +299,38 @@ impl Wait for Answered {
     }
 
     #[inline]
-    fn end(
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<EndedWell> {
+        delivery.end_well(answer, started)
+    }
+
+    #[inline]
+    fn sent(ended: EndedWell, answer: Answer) -> SendResult {
+        ended.into_result(answer)
+    }
+
+    fn progress(
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<Answer, RemotingError>,
         started: Instant,
-    ) -> Result<Result<SendResult, SendError>, Progress<Over>> {
+    ) -> Progress<Over> {
         let answer = match answer {
             Ok(answer) if answer.response_code() == ResponseCode::GO_AWAY => {
                 let deadline = delivery.first_deadline(started);
-                return Err(Progress::Moving(Box::new(Sent { answer, started, deadline })));
+                return Progress::Moving(Box::new(Sent { answer, started, deadline }));
             }
             answer => answer,
         };
         let elapsed = started.elapsed();
         let end = match (answer, target.lane.address()) {
-            (Ok(answer), Some(address)) => reply::read(answer, address, &target.lane.places),
+            (Ok(answer), Some(address)) => {
+                reply::read(&answer, address, &target.lane.places).map(|stored| (stored, answer))
+            }
             // Without an address there is no answer.
             (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) }),
             (Err(error), _) => Err(error.into()),
         };
-        // What `Sender::over` does, without a copy of the answer.
-        let status = end.as_ref().map(|stored| Some(stored.status));
-        delivery.sender().note(&mut delivery.account, target, None, status, elapsed);
-        match end {
-            Ok(stored) if delivery.suffices(&stored) => {
-                Ok(Ok(delivery.end_with(target.good(None, elapsed), stored, started)))
-            }
-            Ok(stored) => Err(Progress::Over(Ok((target.good(None, elapsed), stored)))),
-            Err(error) => Err(Progress::Over(Err(attempt::failed(target, None, error, elapsed)))),
-        }
+        Progress::Over(delivery.sender().over(&mut delivery.account, target, None, end, elapsed))
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
@@ -325,6 +342,7 @@ impl Wait for Written {
     type Pending = PendingWrite;
     type Answer = ();
     type Over = OverOneway;
+    type Ended = ();
     type Sent = ();
     const WAKES: bool = false;
 
@@ -338,16 +356,20 @@ impl Wait for Written {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end(
+    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
+        delivery.end_oneway_well(started)
+    }
+
+    fn sent((): (), (): ()) {}
+
+    fn progress(
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<(), RemotingError>,
         started: Instant,
-    ) -> Result<Result<(), SendError>, Progress<OverOneway>> {
-        let elapsed = started.elapsed();
+    ) -> Progress<OverOneway> {
         let end = answer.map_err(AttemptError::from);
-        let over = delivery.sender().over_oneway(&mut delivery.account, target, None, end, elapsed);
-        Ok(delivery.end_oneway_with(over))
+        Progress::Over(delivery.sender().over_oneway(&mut delivery.account, target, None, end, started.elapsed()))
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<OverOneway>>) -> BoxFuture<'a, Result<(), SendError>> {

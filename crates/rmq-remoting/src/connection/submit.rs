@@ -10,7 +10,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::call::{Call, OnewayWrite};
 use super::out_buffer::{MAX_SLICES, OutBuffer};
-use super::slots::SlotKey;
+use super::slots::{self, SlotKey};
 use super::turns::Turn;
 use super::{Connection, Flusher, OPEN, Shared, State};
 use crate::codec;
@@ -141,9 +141,8 @@ impl Shared {
             return Err(self.refuse(&state));
         }
         let start = state.enqueued;
-        // The negative opaques belong to oneway requests: no slot ever has one, so a stray answer meets nobody.
-        state.oneway_opaque = state.oneway_opaque.wrapping_add(1) & i32::MAX;
-        let opaque = state.oneway_opaque | i32::MIN;
+        let opaque = slots::next_oneway(state.oneway_opaque);
+        state.oneway_opaque = opaque;
         let limits = &self.settings.config.frame_limits;
         let added = state
             .out
