@@ -47,12 +47,16 @@ impl PendingAnswer {
 impl Future for PendingAnswer {
     type Output = Result<Answer, RemotingError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The usual case passes the answer on where it is.
-        if self.hooked.is_none() {
-            return Pin::new(&mut self.call).poll(cx);
-        }
+        if self.hooked.is_none() { Pin::new(&mut self.call).poll(cx) } else { self.poll_hooked(cx) }
+    }
+}
+
+impl PendingAnswer {
+    #[cold]
+    fn poll_hooked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, RemotingError>> {
         let outcome = ready!(Pin::new(&mut self.call).poll(cx));
         let Some(hooked) = self.hooked.take() else { return Poll::Ready(outcome) };
         let outcome = outcome.map(RemotingCommand::from);
