@@ -29,8 +29,9 @@ struct Hooked {
 }
 
 impl PendingAnswer {
+    #[inline]
     pub(crate) fn new(call: Call) -> Self {
-        Self { call: call.unwatched(), hooked: None }
+        Self { call, hooked: None }
     }
 
     pub(crate) fn with_hooks(
@@ -39,13 +40,14 @@ impl PendingAnswer {
         to: Endpoint,
         request: RemotingCommand,
     ) -> Self {
-        Self { call: call.unwatched(), hooked: Some(Box::new(Hooked { hooks, to, request })) }
+        Self { call, hooked: Some(Box::new(Hooked { hooks, to, request })) }
     }
 }
 
 impl Future for PendingAnswer {
     type Output = Result<Answer, RemotingError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The usual case passes the answer on where it is.
         if self.hooked.is_none() {

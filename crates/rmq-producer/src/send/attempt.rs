@@ -190,13 +190,11 @@ impl Sender {
         born_timestamp: i64,
         deadline: Deadline,
         context: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
-        let address = target.lane.address()?;
-        let remoting = self.instance.remoting();
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
+        let Some(line) = &target.lane.line else { return Ok(None) };
         self.with_request(prepared, target, born_timestamp, |request| match request {
-            Ok(Request::Plain(request)) => remoting.try_submit(address, &request, deadline, context),
-            Ok(request) => remoting.try_submit(address, request.frame(), deadline, context),
-            Err(error) => Some(Err(error)),
+            Request::Plain(request) => line.try_submit(request, deadline, context),
+            request => line.try_submit(request.frame(), deadline, context),
         })
     }
 
@@ -207,12 +205,11 @@ impl Sender {
         target: &Target,
         born_timestamp: i64,
         deadline: Deadline,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
-        let address = target.lane.address()?;
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
+        let Some(address) = target.lane.address() else { return Ok(None) };
         let remoting = self.instance.remoting();
-        self.with_request(prepared, target, born_timestamp, |request| match request {
-            Ok(request) => remoting.try_submit_oneway(address, request.frame(), deadline),
-            Err(error) => Some(Err(error)),
+        self.with_request(prepared, target, born_timestamp, |request| {
+            remoting.try_submit_oneway(address, request.frame(), deadline)
         })
     }
 
@@ -223,14 +220,16 @@ impl Sender {
         prepared: &Prepared,
         target: &Target,
         born_timestamp: i64,
-        with: impl FnOnce(Result<Request<'_>, RemotingError>) -> R,
-    ) -> R {
+        with: impl FnOnce(&Request<'_>) -> Result<R, Box<RemotingError>>,
+    ) -> Result<R, Box<RemotingError>> {
         // Taken out, so that nobody is in the way who sends while a waker runs.
         let mut properties = PROPERTIES.take();
         properties.clear();
         self.write_properties(prepared, &mut properties);
-        let request = self.request(target, prepared, &properties, born_timestamp);
-        let result = with(request.map_err(RemotingError::Encode));
+        let result = match self.request(target, prepared, &properties, born_timestamp) {
+            Ok(request) => with(&request),
+            Err(error) => Err(Box::new(RemotingError::Encode(error))),
+        };
         PROPERTIES.set(properties);
         result
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
-    Endpoint, FieldValue, FilledRequest, FrameError, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
+    Endpoint, FieldValue, FilledRequest, FrameError, Line, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
 };
 
 use super::Sender;
@@ -23,6 +23,8 @@ pub(super) struct Lane {
     /// As brokers know it.
     topic: Arc<str>,
     pub(super) destination: Arc<Destination>,
+    /// The way to its address.
+    pub(super) line: Option<Line>,
     pub(super) counters: Arc<BrokerCounters>,
     /// Of the broker's answers.
     pub(super) places: Places,
@@ -57,15 +59,17 @@ impl Lane {
         topic: &Arc<str>,
         shown_topic: &Arc<str>,
         broker_name: &Arc<str>,
-        address: Option<Endpoint>,
+        line: Option<Line>,
         counters: Arc<BrokerCounters>,
         ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
+        let address = line.as_ref().map(|line| line.endpoint().clone());
         let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
         let destination = Destination { topic: shown_topic, broker_name, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
+            line,
             counters,
             places: Places::default(),
             header: OnceLock::new(),

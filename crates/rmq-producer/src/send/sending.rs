@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Over, OverOneway, Sent};
 use super::delivery::{Delivery, EndedWell, First, Progress};
-use super::gate::Inside;
+use super::gate::{Gate, Inside};
 use super::lane::Target;
 use super::{SendOptions, Sender, reply};
 use crate::error::{AttemptError, SendError};
@@ -32,7 +32,7 @@ pub(crate) struct Sending<'a, W: Wait> {
 
 enum State<'a, W: Wait> {
     Here(Here<'a, W>),
-    Boxed { going_on: BoxFuture<'a, Result<W::Sent, SendError>>, _inside: Option<Inside> },
+    Boxed { going_on: BoxFuture<'a, Result<W::Sent, SendError>>, _inside: Option<Inside<&'a Gate>> },
     Over,
 }
 
@@ -41,7 +41,7 @@ struct Here<'a, W: Wait> {
     at: At<W>,
     delivery: Delivery<'a>,
     /// Its room, unless somebody else holds it.
-    inside: Option<Inside>,
+    inside: Option<Inside<&'a Gate>>,
 }
 
 enum At<W: Wait> {
@@ -94,7 +94,7 @@ pub(crate) trait Wait: Sized + 'static {
         started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
-    ) -> Option<Result<Self::Pending, RemotingError>>;
+    ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
     /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
     fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
@@ -241,16 +241,16 @@ impl<W: Wait> Here<'_, W> {
             Err(error) => return Next::Fail(delivery.fail(error)),
         };
         match W::submit(delivery, &target, started, now, cx) {
-            None => Next::GoOn(Some(First { target, progress: Progress::ToBegin })),
-            Some(Ok(pending)) => {
+            Ok(None) => Next::GoOn(Some(First { target, progress: Progress::ToBegin })),
+            Ok(Some(pending)) => {
                 delivery.account.begin(target);
                 delivery.account.encoded();
                 self.at = At::Waiting { pending, started };
                 Next::Wait
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 delivery.account.begin(target);
-                self.go_on_with(Err(error), started)
+                self.go_on_with(Err(*error), started)
             }
         }
     }
@@ -316,7 +316,7 @@ impl Wait for Answered {
         started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
         let until = delivery.first_deadline(started);
         delivery.sender().try_call(&delivery.prepared, target, born_timestamp, until, cx)
     }
@@ -375,7 +375,7 @@ impl Wait for Written {
         _: Instant,
         born_timestamp: i64,
         _: &Context<'_>,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 

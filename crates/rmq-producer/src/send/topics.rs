@@ -112,8 +112,9 @@ impl Sender {
         match known {
             Some(lane) => Arc::clone(lane),
             None => {
+                let line = address.map(|address| self.instance.remoting().line(&address));
                 let counters = self.metrics.broker(broker_name);
-                Arc::new(Lane::new(topic, shown, broker_name, address, counters, &self.ids))
+                Arc::new(Lane::new(topic, shown, broker_name, line, counters, &self.ids))
             }
         }
     }

@@ -15,13 +15,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tracing::{debug, trace};
+use tracing::{Level, debug, enabled, trace};
 
 use super::out_buffer::{MAX_SLICES, OutBuffer};
 use super::slots::Delivered;
 use super::{Connection, ENDED, Flusher, OPEN};
 use crate::answer::Answer;
-use crate::codec::{AnswerReader, Incoming};
+use crate::codec::AnswerReader;
 use crate::connector::{Stream, Transport};
 use crate::error::ConnectionEnd;
 
@@ -115,6 +115,7 @@ impl Driver {
             state.out = OutBuffer::default();
             state.spare = OutBuffer::default();
             state.slots.wake_all(&mut self.wakers);
+            state.turns.wake_all(&mut self.wakers);
             self.wakers.extend(std::mem::take(&mut state.oneways).into_values());
         }
         drop(self.reader);
@@ -122,7 +123,6 @@ impl Driver {
         on_end(shared.id, &cause);
         shared.settings.counters.connections_ended.add(1);
         debug!(addr = %shared.peer, id = shared.id, %cause, "connection ended");
-        shared.room.close();
         shared.writable.notify_waiters();
         self.wakers.into_iter().for_each(Waker::wake);
     }
@@ -185,17 +185,17 @@ impl Driver {
     fn take_frames(&mut self) -> Option<ConnectionEnd> {
         let shared = Arc::clone(&self.connection.shared);
         let limits = &shared.settings.config.frame_limits;
-        let mut frames = 0;
+        let mut requests = 0;
         let end = loop {
-            match self.frames.read(&mut self.input, limits, &mut self.answers) {
-                Ok(Some(Incoming::Answer)) => {
-                    frames += 1;
-                    if let Some(answer) = self.answers.last() {
-                        trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
-                    }
-                }
-                Ok(Some(Incoming::Request(request))) => {
-                    frames += 1;
+            let known = self.answers.len();
+            let read = self.frames.read(&mut self.input, limits, &mut self.answers);
+            let seen = if enabled!(Level::TRACE) { &self.answers[known..] } else { &[] };
+            for answer in seen {
+                trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
+            }
+            match read {
+                Ok(Some(request)) => {
+                    requests += 1;
                     trace!(addr = %shared.peer, opaque = request.opaque(), code = request.code(), "request read");
                     self.connection.serve(request);
                 }
@@ -207,7 +207,7 @@ impl Driver {
         let (mut late, mut unknown) = (0, 0);
         {
             let mut state = shared.state.lock();
-            state.last_burst = frames;
+            state.last_burst = self.answers.len() + requests;
             for answer in self.answers.drain(..) {
                 match state.slots.deliver(answer) {
                     Delivered::To(waker) => self.wakers.extend(waker),
