@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{Level, debug, level_enabled};
 
 use super::Sender;
 use super::account::Account;
@@ -278,8 +278,8 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    /// Tells the end of an attempt to all who want to know of it; `stored` where the broker said so.
-    #[inline]
+    /// Tells the end of an attempt to all who want to know of it, with the status where the broker said one.
+    #[inline(always)]
     pub(super) fn note(
         &self,
         account: &mut Account<'_>,
@@ -310,9 +310,7 @@ impl Sender {
     ) -> Over {
         self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
-            Ok((stored, answer)) => {
-                Ok(Box::new(Good { attempt: target.clone().good(address, elapsed), stored, answer }))
-            }
+            Ok((stored, answer)) => Ok(Box::new(Good { attempt: target.good_at(address, elapsed), stored, answer })),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
@@ -328,13 +326,21 @@ impl Sender {
     ) -> OverOneway {
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
-            Ok(()) => Ok(target.clone().good(address, elapsed)),
+            Ok(()) => Ok(target.good_at(address, elapsed)),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
 }
 
+#[inline]
 fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
+    if level_enabled!(Level::DEBUG) {
+        log_it(target, asked, error, elapsed);
+    }
+}
+
+#[cold]
+fn log_it(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
     debug!(
         topic = &*target.lane.destination.topic,
         broker = &**target.lane.broker_name(),
@@ -349,7 +355,7 @@ fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, 
 
 #[cold]
 fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
-    Box::new(Attempt { error: Some(Arc::new(error)), ..target.clone().good(address, elapsed).to_attempt() })
+    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good_at(address, elapsed).to_attempt() })
 }
 
 thread_local! {

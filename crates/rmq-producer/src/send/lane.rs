@@ -13,7 +13,7 @@ use rmq_remoting::{
 use super::Sender;
 use super::prepare::Prepared;
 use super::reply::Places;
-use crate::attempts::{Destination, GoodAttempt};
+use crate::attempts::{Destination, GoodAttempt, Special};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
 use crate::namespace::is_retry_topic;
@@ -88,15 +88,20 @@ impl Lane {
 
 impl Target {
     /// An attempt that ends well.
-    #[inline]
-    pub(super) fn good(self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
-        GoodAttempt {
-            destination: Arc::clone(&self.lane.destination),
-            queue_id: self.queue_id,
-            logical: self.logical,
-            address: address.map(Box::new),
-            elapsed,
+    #[inline(always)]
+    pub(super) fn good(self, elapsed: Duration) -> GoodAttempt {
+        let special = self.logical.map(|name| Box::new(Special { logical: Some(*name), address: None }));
+        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, special }
+    }
+
+    /// The same, at this address if it had to be asked for.
+    pub(super) fn good_at(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+        let good = self.clone().good(elapsed);
+        if address.is_none() {
+            return good;
         }
+        let logical = self.logical.as_deref().cloned();
+        GoodAttempt { special: Some(Box::new(Special { logical, address })), ..good }
     }
 
     /// The queue as callers know it.
