@@ -22,7 +22,7 @@ use crate::error::{ConnectionEnd, RemotingError};
 pub(crate) struct Call {
     shared: Arc<Shared>,
     slot: SlotKey,
-    /// When the caller's time began.
+    /// When the caller's time began; once it has its answer, when that was there.
     since: Instant,
     /// Room of the client that goes with it.
     client_bytes: Option<usize>,
@@ -49,6 +49,11 @@ impl Call {
         self
     }
 
+    /// When the answer was there, once it was handed out.
+    pub(crate) fn answered_at(&self) -> Option<Instant> {
+        self.done.then_some(self.since)
+    }
+
     /// After a shutdown of the client an unsent request of its own says so, and not that its connection was lost.
     #[cold]
     fn lost(&self, cause: ConnectionEnd, written: bool) -> RemotingError {
@@ -68,6 +73,8 @@ impl Future for Call {
         let mut state = shared.state.lock();
         match state.slots.look(*slot) {
             Found::Answer(answer) => {
+                // Others may have been read since then; this one was before them.
+                *since = state.last_read;
                 shared.after_call(state);
                 *done = true;
                 if answer.response_code() == ResponseCode::GO_AWAY {
