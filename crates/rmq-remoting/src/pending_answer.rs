@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use tokio::time::Instant;
+
 use crate::answer::Answer;
 use crate::command::RemotingCommand;
 use crate::connection::Call;
@@ -41,6 +43,17 @@ impl PendingAnswer {
         request: RemotingCommand,
     ) -> Self {
         Self { call, hooked: Some(Box::new(Hooked { hooks, to, request })) }
+    }
+}
+
+impl PendingAnswer {
+    /// When the answer was there, once this future has returned it: for who measures, without a look at the clock.
+    ///
+    /// It had been read by then. Where callers collect their answers late it may be the instant of a later one, but never one after
+    /// the answer was returned.
+    #[inline]
+    pub fn answered_at(&self) -> Option<Instant> {
+        self.call.answered_at()
     }
 }
 
