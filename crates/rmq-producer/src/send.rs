@@ -32,6 +32,7 @@ mod tries;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
 use rmq_remoting::{Connection, Deadline};
@@ -63,11 +64,13 @@ pub(crate) struct Sender {
     namespace: Namespace,
     /// Its place in the instance.
     instance: Member,
-    ids: UniqueIdGenerator,
+    ids: Arc<UniqueIdGenerator>,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
     topics: Topics,
     faults: Faults,
+    /// What a first attempt has of a send's time, unless the send says something of its own.
+    first_share: Duration,
     budget: RetryBudget,
     compression_failures: compress::Failures,
     gate: Arc<Gate>,
@@ -93,7 +96,7 @@ impl Sender {
         hooks: Hooks,
     ) -> Self {
         let random = instance.random();
-        let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
+        let ids = Arc::new(UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64()));
         let namespace = config.name_prefix();
         let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
         if let Some(namespace) = namespace.prefix() {
@@ -105,6 +108,7 @@ impl Sender {
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
+        let first_share = retry::first_share(config.send_timeout, &config.retries);
         let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
         let compression_failures = compress::Failures::default();
         let gate = Gate::new(config.back_pressure);
@@ -119,6 +123,7 @@ impl Sender {
             limits,
             topics,
             faults,
+            first_share,
             budget,
             compression_failures,
             gate,

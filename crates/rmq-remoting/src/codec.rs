@@ -12,18 +12,21 @@ mod binary;
 mod decimal;
 mod foreign;
 mod json;
+mod layout;
 mod limits;
 mod plain_text;
 mod skeleton;
 mod template;
+mod values;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
-pub(crate) use answers::{AnswerReader, Incoming};
+pub(crate) use answers::AnswerReader;
 pub use limits::FrameLimits;
-pub(crate) use skeleton::{Field, Skeleton, Values};
+pub(crate) use skeleton::{Field, Skeleton};
 pub use template::{FieldValue, FilledRequest, RequestTemplate};
+pub(crate) use values::Values;
 
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
 
