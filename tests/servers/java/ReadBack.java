@@ -116,6 +116,7 @@ public final class ReadBack {
     private void read(String topic, String nameServer, long count, long seconds) throws Exception {
         DefaultMQPullConsumer consumer = new DefaultMQPullConsumer("ReadBack");
         consumer.setNamesrvAddr(nameServer);
+        consumer.setConsumerPullTimeoutMillis(60_000);
         consumer.setInstanceName(instance());
         consumer.setVipChannelEnabled(false);
         consumer.start();
@@ -202,7 +203,7 @@ public final class ReadBack {
         producer.setNamesrvAddr(nameServer);
         producer.setInstanceName(instance());
         producer.setVipChannelEnabled(false);
-        producer.setSendMsgTimeout(10_000);
+        producer.setSendMsgTimeout(60_000);
         producer.start();
         try {
             for (int number = 0; number < count; number++) {
@@ -277,7 +278,7 @@ public final class ReadBack {
     }
 
     private static DefaultMQAdminExt admin(String nameServer) throws Exception {
-        DefaultMQAdminExt admin = new DefaultMQAdminExt(10_000);
+        DefaultMQAdminExt admin = new DefaultMQAdminExt(60_000);
         admin.setNamesrvAddr(nameServer);
         admin.setInstanceName(instance());
         admin.setVipChannelEnabled(false);
