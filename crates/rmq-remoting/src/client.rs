@@ -76,8 +76,14 @@ impl RemotingClient {
 
     /// Tells whether a request with this answer may be sent once more, over a new connection: the server is about to go (GO_AWAY, 5.2+),
     /// and says so only of requests that it did not execute. [`invoke`](Self::invoke) does that by itself.
+    #[inline]
     pub fn may_move(&self, to: &Endpoint, answer: &Answer) -> bool {
-        let moves = answer.response_code() == ResponseCode::GO_AWAY && self.inner.pool.leave(to);
+        answer.response_code() == ResponseCode::GO_AWAY && self.moves(to)
+    }
+
+    #[cold]
+    fn moves(&self, to: &Endpoint) -> bool {
+        let moves = self.inner.pool.leave(to);
         if moves {
             self.inner.settings.counters.calls_moved.add(1);
         }

@@ -138,6 +138,8 @@ struct State {
     flusher: Flusher,
     /// Answers that the last read brought.
     last_burst: usize,
+    /// When it did.
+    last_read: Instant,
     /// The socket, while it is open and may be written to inline.
     socket: Option<Arc<OwnedWriteHalf>>,
     driver: Option<Waker>,
@@ -186,6 +188,7 @@ impl Connection {
                 oneway_opaque: 0,
                 flusher: Flusher::Nobody,
                 last_burst: 0,
+                last_read: Instant::now(),
                 socket,
                 driver: None,
                 armed: None,

@@ -95,6 +95,7 @@ impl Room {
     }
 
     /// Takes room at once, or not at all.
+    #[inline]
     pub fn try_acquire(&self, bytes: usize) -> Option<Permit<'_>> {
         self.try_take(bytes).map(|taken| Permit { room: self, taken })
     }
@@ -168,7 +169,7 @@ impl Room {
     }
 
     /// Takes room if there is some and no flag but those of `ignored` is up.
-    #[inline]
+    #[inline(always)]
     fn take(&self, bytes: usize, ignored: u64) -> Option<Taken> {
         let weight = self.weight(bytes);
         let mut held = self.held.load(Ordering::Relaxed);

@@ -107,7 +107,7 @@ impl To for Line {
         &self.to
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&self, pool: &Pool) -> Option<Connection> {
         let last = self.last.lock().upgrade();
         match last {

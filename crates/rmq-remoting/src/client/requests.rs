@@ -151,7 +151,11 @@ impl RemotingClient {
         if !self.takes(request) {
             return Ok(None);
         }
-        Ok(self.try_start(to, request, deadline, context.waker())?.map(PendingAnswer::new))
+        match self.try_start(to, request, deadline, context.waker()) {
+            Ok(Some(call)) => Ok(Some(PendingAnswer::new(call))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn before(&self, to: &Endpoint, request: &mut RemotingCommand) -> Result<(), RemotingError> {

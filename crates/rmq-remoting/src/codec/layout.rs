@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::skeleton::{Hole, Skeleton, whole_integer};
-use super::values::{Ends, Room, Values};
+use super::values::{Bounds, Room, Values};
 use crate::HeaderEncoding;
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Layout {
     last: Block,
     opaque: Range<usize>,
     texts: Vec<Text>,
-    ends: Ends,
+    bounds: Bounds,
     /// Where the last text ends.
     end: usize,
     skeleton: Arc<Skeleton>,
@@ -72,7 +72,7 @@ impl Layout {
             blocks: pieces.map(|(header, mask)| Block::new(header, mask)).collect::<Option<_>>()?,
             last: Block::new(header.last_chunk::<BLOCK>()?, mask.last_chunk::<BLOCK>()?)?,
             opaque: opaque?,
-            ends: values.ends(),
+            bounds: values.bounds(),
             end: values.start(texts.len()),
             texts,
             skeleton: Arc::clone(skeleton),
@@ -105,7 +105,7 @@ impl Layout {
             room.put(*to, header.get(*from..)?, *length)?;
         }
         // Of a binary header this asks for more than it has to.
-        Some((opaque, room.values(self.ends, self.end)?))
+        Some((opaque, room.values(self.bounds, self.end)?))
     }
 
     pub(super) fn skeleton(&self) -> &Arc<Skeleton> {

@@ -50,6 +50,14 @@ pub(super) fn is_plain_block<const N: usize>(block: &[u8; N]) -> bool {
     !block.iter().fold(false, |odd, byte| odd | (mark_odd(*byte) >= 0x80))
 }
 
+/// Whether all of a block is digits, capital letters and what is between and next to them: some plain texts, but nearly all that come, and
+/// quicker to tell.
+#[inline]
+pub(super) fn is_usual_block<const N: usize>(block: &[u8; N]) -> bool {
+    // A byte that is outside on one side is marked with the high bit.
+    !block.iter().fold(false, |odd, byte| odd | ((byte.wrapping_sub(b'0') | b'['.wrapping_sub(*byte)) >= 0x80))
+}
+
 /// Marks such a byte with the high bit: by reckoning, for comparisons would not be made side by side.
 #[inline]
 fn mark_odd(byte: u8) -> u8 {
@@ -103,6 +111,14 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_usual_is_plain() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_usual_block(&[byte]), (b'0'..=b'[').contains(&byte), "{byte}");
+            assert!(!is_usual_block(&[byte]) || is_plain_block(&[byte]), "{byte}");
         }
     }
 

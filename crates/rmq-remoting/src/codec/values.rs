@@ -1,16 +1,16 @@
 //! Values: the texts in which one header differs from its skeleton, without an allocation.
 
-use super::plain_text::is_plain_block;
+use super::plain_text::{is_plain_block, is_usual_block};
 
 /// The varying texts of one header, in their order.
 #[derive(Clone)]
 pub(crate) struct Values {
     text: [u8; Self::BYTES],
-    ends: Ends,
+    bounds: Bounds,
 }
 
-/// Where each text ends.
-pub(super) type Ends = [u8; Values::MOST];
+/// Where each text starts, and where it ends and the next one starts.
+pub(super) type Bounds = [u8; Values::MOST + 1];
 
 impl Values {
     /// Two ids of 32 digits and two numbers. The whole answer then is no larger than 112 bytes.
@@ -28,25 +28,23 @@ impl Values {
             _ => copy(room, text.get(..length)?)?,
         }
         // Not above BYTES.
-        *self.ends.get_mut(index)? = u8::try_from(start + length).ok()?;
+        *self.bounds.get_mut(index + 1)? = u8::try_from(start + length).ok()?;
         Some(())
     }
 
-    pub(super) fn ends(&self) -> Ends {
-        self.ends
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
+    /// Where the text of this index starts.
     #[inline]
     pub(super) fn start(&self, index: usize) -> usize {
-        match index.checked_sub(1).and_then(|before| self.ends.get(before)) {
-            Some(end) => usize::from(*end),
-            None => 0,
-        }
+        self.bounds.get(index).copied().map_or(Self::BYTES, usize::from)
     }
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &[u8] {
-        self.text.get(self.start(index)..usize::from(self.ends[index])).unwrap_or_default()
+        self.text.get(self.start(index)..self.start(index + 1)).unwrap_or_default()
     }
 
     /// ASCII: it was looked at when it was put in.
@@ -57,7 +55,7 @@ impl Values {
 
 impl Default for Values {
     fn default() -> Self {
-        Self { text: [0; Self::BYTES], ends: [0; Self::MOST] }
+        Self { text: [0; Self::BYTES], bounds: Bounds::default() }
     }
 }
 
@@ -88,14 +86,14 @@ impl Room {
         }
     }
 
-    /// The values that end there, the last of them at `end`, if they are plain.
+    /// The values with these bounds, the last of them at `end`, if they are plain.
     #[inline]
-    pub(super) fn values(&mut self, ends: Ends, end: usize) -> Option<Values> {
+    pub(super) fn values(&mut self, bounds: Bounds, end: usize) -> Option<Values> {
         // So that all of it can be looked at, whatever its length: behind the last text is nothing odd.
         *self.0.get_mut(end..)?.first_chunk_mut::<WIDE>()? = [b'0'; WIDE];
         let text = self.0.first_chunk()?;
-        if is_plain_block(text) {
-            return Some(Values { text: *text, ends });
+        if is_usual_block(text) || is_plain_block(text) {
+            return Some(Values { text: *text, bounds });
         }
         *self = Self::default();
         None
@@ -148,19 +146,19 @@ mod tests {
 
     #[test]
     fn a_room_takes_plain_texts_and_is_clean_after_odd_ones() {
-        let mut ends = [0; Values::MOST];
-        (ends[0], ends[1]) = (3, 8);
+        let mut bounds = Bounds::default();
+        (bounds[1], bounds[2]) = (3, 8);
         let mut room = Room::default();
         for _ in 0..3 {
             assert!(room.put(0, b"0123456789", 3).is_some());
             assert!(room.put(3, b"abcde\"\\fghijklmnopqrstuvwxyz0123456789", 5).is_some());
-            let values = room.values(ends, 8).expect("plain texts");
+            let values = room.values(bounds, 8).expect("plain texts");
             assert_eq!((values.text(0), values.text(1)), ("012", "abcde"));
-            assert!(room.put(0, b"\\\\\"", 3).is_some() && room.values(ends, 8).is_none(), "odd texts");
-            assert!(room.put(0, &[b'"'; 40], 0).is_some() && room.values(ends, 0).is_some(), "none");
+            assert!(room.put(0, b"\\\\\"", 3).is_some() && room.values(bounds, 8).is_none(), "odd texts");
+            assert!(room.put(0, &[b'"'; 40], 0).is_some() && room.values(bounds, 0).is_some(), "none");
         }
         assert!(room.put(0, b"012", 4).is_none(), "too short a text");
         assert!(room.put(Values::BYTES + 1, &[b'x'; 32], 3).is_none(), "no room");
-        assert!(room.values(ends, Values::BYTES + 1).is_none(), "no room");
+        assert!(room.values(bounds, Values::BYTES + 1).is_none(), "no room");
     }
 }

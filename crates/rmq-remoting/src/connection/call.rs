@@ -23,7 +23,7 @@ use crate::room::Taken;
 pub(crate) struct Call {
     shared: Arc<Shared>,
     slot: SlotKey,
-    /// When the caller's time began.
+    /// When the caller's time began; once it has its answer, when that was there.
     since: Instant,
     /// Room of the client that goes with it.
     client_room: Option<Taken>,
@@ -40,6 +40,11 @@ impl Call {
     /// Takes over room of the client too.
     pub(crate) fn hold(&mut self, room: Taken) {
         self.client_room = Some(room);
+    }
+
+    /// When the answer was there, once it was handed out.
+    pub(crate) fn answered_at(&self) -> Option<Instant> {
+        self.done.then_some(self.since)
     }
 
     /// After a shutdown of the client an unsent request of its own says so, and not that its connection was lost.
@@ -78,8 +83,14 @@ impl Future for Call {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if this.done {
+            // Polled again, which nobody should do: the slot may be somebody else's by now.
+            return Poll::Pending;
+        }
         let mut state = this.shared.state.lock();
         let Some(answer) = state.slots.collect(this.slot) else { return this.look_again(state, cx) };
+        // Others may have been read since then; this one was before them.
+        this.since = state.last_read;
         this.shared.after_call(state);
         this.done = true;
         if answer.response_code() == ResponseCode::GO_AWAY {

@@ -71,7 +71,8 @@ pub(super) struct Driver {
     timer: Pin<Box<Sleep>>,
     timer_set: bool,
     idle_at: Option<Instant>,
-    active: bool,
+    /// Since when the idle limit counts anew: the clock is read once per burst.
+    active: Option<Instant>,
     bytes_read: u64,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -95,7 +96,7 @@ impl Driver {
             timer: Box::pin(tokio::time::sleep_until(now)),
             timer_set: false,
             idle_at: (!idle.is_zero()).then(|| now + idle),
-            active: false,
+            active: None,
             bytes_read: 0,
             cancelled,
             connection,
@@ -170,9 +171,10 @@ impl Driver {
                 }
                 Err(error) => return Poll::Ready(ConnectionEnd::Io(Arc::new(error))),
             }
-            self.active = true;
+            let now = Instant::now();
+            self.active = Some(now);
             self.connection.shared.settings.counters.reads.add(1);
-            if let Some(end) = self.take_frames() {
+            if let Some(end) = self.take_frames(now) {
                 return Poll::Ready(end);
             }
         }
@@ -181,8 +183,8 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Decodes all whole frames, then hands the answers out under one lock.
-    fn take_frames(&mut self) -> Option<ConnectionEnd> {
+    /// Decodes all whole frames of what was read now, then hands the answers out under one lock.
+    fn take_frames(&mut self, now: Instant) -> Option<ConnectionEnd> {
         let shared = Arc::clone(&self.connection.shared);
         let limits = &shared.settings.config.frame_limits;
         let mut requests = 0;
@@ -208,9 +210,11 @@ impl Driver {
         {
             let mut state = shared.state.lock();
             state.last_burst = self.answers.len() + requests;
+            state.last_read = now;
             for answer in self.answers.drain(..) {
                 match state.slots.deliver(answer) {
-                    Delivered::To(waker) => self.wakers.extend(waker),
+                    Delivered::To(Some(waker)) => self.wakers.push(waker),
+                    Delivered::To(None) => {}
                     Delivered::Late => late += 1,
                     Delivered::Unknown => unknown += 1,
                 }
@@ -257,7 +261,7 @@ impl Driver {
             }
             let Poll::Ready(written) = self.poll_write(cx) else { return Ok(()) };
             let written = written?;
-            self.active = true;
+            self.active.get_or_insert_with(Instant::now);
             shared.settings.counters.writes.add(1);
             self.writing.advance(written);
             if shared.hand_over(&mut shared.state.lock(), written, &mut self.wakers) {
@@ -333,12 +337,8 @@ impl Driver {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         let shared = Arc::clone(&self.connection.shared);
         let idle_timeout = shared.settings.config.idle_timeout;
-        if self.active {
-            // One clock read per burst.
-            self.active = false;
-            if let Some(idle_at) = &mut self.idle_at {
-                *idle_at = Instant::now() + idle_timeout;
-            }
+        if let (Some(active), Some(idle_at)) = (self.active.take(), &mut self.idle_at) {
+            *idle_at = active + idle_timeout;
         }
         loop {
             let wanted = {

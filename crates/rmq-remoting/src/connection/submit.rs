@@ -204,11 +204,16 @@ impl Shared {
         }
     }
 
-    /// Sees to it that somebody writes what was appended: the caller itself when it is alone on a plain socket, the task otherwise.
-    fn flush(&self, mut state: MutexGuard<'_, State>) {
-        if state.flusher != Flusher::Nobody {
-            return;
+    /// Sees to it that somebody writes what was appended.
+    #[inline]
+    fn flush(&self, state: MutexGuard<'_, State>) {
+        if state.flusher == Flusher::Nobody {
+            self.begin_flush(state);
         }
+    }
+
+    /// Nobody writes yet: the caller itself does when it is alone on a plain socket, the task otherwise.
+    fn begin_flush(&self, mut state: MutexGuard<'_, State>) {
         let alone = state.slots.live() <= 1 && state.last_burst <= 1 && self.serving.load(Ordering::Relaxed) <= 1;
         match if alone { state.socket.clone() } else { None } {
             Some(socket) => {

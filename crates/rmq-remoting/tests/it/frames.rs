@@ -12,6 +12,7 @@ use rmq_remoting::{
     Answer, Certainty, Endpoint, HeaderEncoding, HookError, RemotingClient, RemotingCommand, RemotingError,
     RequestCode, RequestTemplate, ResponseCode, RpcHook,
 };
+use tokio::time::Instant;
 
 use crate::fixture::{Peer, Peers, SECOND, client, client_with, config, request, settle, spawn, stop_after, to, wire};
 
@@ -103,6 +104,26 @@ async fn an_answer_that_comes_between_submit_and_await_wakes_nobody_in_vain() {
     let mut pending = pin!(pending);
     let first = pending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(first, Poll::Ready(Ok(answer)) if answer.body() == "x"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_says_when_it_was_there_and_not_when_it_was_collected() {
+    let (client, mut peers, _) = client(64 * 1024);
+    let begun = Instant::now();
+    let pending = client.submit(&to(), &request("x"), SECOND).await.unwrap();
+    let mut peer = peers.next().await;
+    let asked = peer.request().await;
+    tokio::time::sleep(SECOND / 10).await;
+    peer.answer(&asked).await;
+    tokio::time::sleep(SECOND / 2).await;
+    let mut pending = pin!(pending);
+    assert_eq!(pending.answered_at(), None, "nobody has it yet");
+    assert!(pending.as_mut().await.is_ok());
+    assert_eq!(pending.answered_at(), Some(begun + SECOND / 10));
+
+    let mut pending = pin!(client.submit(&to(), &request("y"), SECOND).await.unwrap());
+    assert!(pending.as_mut().await.is_err());
+    assert_eq!(pending.answered_at(), None, "there was none");
 }
 
 #[tokio::test(start_paused = true)]
