@@ -18,12 +18,12 @@ use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, Rem
 use tokio::time::Instant;
 
 use super::attempt::{Over, OverOneway, Sent};
-use super::delivery::{Delivery, EndedWell, First, Progress};
+use super::delivery::{Delivery, First, Progress};
 use super::gate::{Gate, Inside};
 use super::lane::Target;
 use super::{SendOptions, Sender, reply};
 use crate::error::{AttemptError, SendError};
-use crate::send_result::SendResult;
+use crate::send_result::{Receipt, SendResult};
 
 /// One send. Nothing happens before the first poll; its time begins then.
 pub(crate) struct Sending<'a, W: Wait> {
@@ -273,21 +273,21 @@ impl<W: Wait> Future for Sending<'_, W> {
         let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
         let next = match &mut here.at {
             At::Waiting { pending, started } => {
-                let (polled, started) = (Pin::new(pending).poll(cx), *started);
+                let polled = Pin::new(pending).poll(cx);
+                let started = *started;
                 // The answer is large: it is looked at where it is, and moved once.
                 let ended = match &polled {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(answer)) => W::end_well(&mut here.delivery, answer, started),
                     Poll::Ready(Err(_)) => None,
                 };
-                match (ended, polled) {
-                    (Some(ended), Poll::Ready(Ok(answer))) => {
+                if let Some(ended) = ended {
+                    if let Poll::Ready(Ok(answer)) = polled {
                         this.state = State::Over;
                         return Poll::Ready(Ok(W::sent(ended, answer)));
                     }
-                    (_, Poll::Ready(answer)) => here.go_on_with(answer, started),
-                    (_, Poll::Pending) => return Poll::Pending,
                 }
+                here.go_on_with(ready!(polled), started)
             }
             At::New(time) => {
                 let time = *time;
@@ -305,7 +305,7 @@ impl Wait for Answered {
     type Pending = PendingAnswer;
     type Answer = Answer;
     type Over = Over;
-    type Ended = EndedWell;
+    type Ended = Receipt;
     type Sent = SendResult;
     const WAKES: bool = true;
 
@@ -322,13 +322,13 @@ impl Wait for Answered {
     }
 
     #[inline]
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<EndedWell> {
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<Receipt> {
         delivery.end_well(answer, started)
     }
 
     #[inline]
-    fn sent(ended: EndedWell, answer: Answer) -> SendResult {
-        ended.into_result(answer)
+    fn sent(receipt: Receipt, answer: Answer) -> SendResult {
+        SendResult::new(receipt, answer)
     }
 
     fn progress(
