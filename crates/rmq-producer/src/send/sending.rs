@@ -80,8 +80,16 @@ pub(crate) trait Wait: Sized + 'static {
         cx: &Context<'_>,
     ) -> Option<Result<Self::Pending, RemotingError>>;
 
-    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
+    /// When what was waited for was there.
+    fn ended_at(pending: &Self::Pending) -> Instant;
+
+    /// Ends the send with its first attempt, which took so long, if that went as nearly all do. `None`: it is not over, and nothing was done.
+    fn end_well(
+        delivery: &mut Delivery<'_>,
+        answer: &Self::Answer,
+        started: Instant,
+        lasted: Duration,
+    ) -> Option<Self::Ended>;
 
     /// What the caller gets of a send that ended well.
     fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
@@ -244,9 +252,10 @@ impl<W: Wait> Future for Sending<'_, W> {
                 State::Waiting(waiting) => {
                     let answer = ready!(Pin::new(&mut waiting.pending).poll(cx));
                     let started = waiting.started;
+                    let lasted = W::ended_at(&waiting.pending).saturating_duration_since(started);
                     let Some(delivery) = &mut this.delivery else { return Poll::Pending };
                     match answer {
-                        Ok(answer) => match W::end_well(delivery, &answer, started) {
+                        Ok(answer) => match W::end_well(delivery, &answer, started, lasted) {
                             Some(ended) => {
                                 this.close();
                                 return Poll::Ready(Ok(W::sent(ended, answer)));
@@ -299,8 +308,14 @@ impl Wait for Answered {
     }
 
     #[inline]
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<EndedWell> {
-        delivery.end_well(answer, started)
+    fn ended_at(pending: &PendingAnswer) -> Instant {
+        // The connection has looked at the clock.
+        pending.answered_at().unwrap_or_else(Instant::now)
+    }
+
+    #[inline]
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant, lasted: Duration) -> Option<EndedWell> {
+        delivery.end_well(answer, started, lasted)
     }
 
     #[inline]
@@ -356,8 +371,12 @@ impl Wait for Written {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
-        delivery.end_oneway_well(started)
+    fn ended_at(_: &PendingWrite) -> Instant {
+        Instant::now()
+    }
+
+    fn end_well(delivery: &mut Delivery<'_>, (): &(), _: Instant, lasted: Duration) -> Option<()> {
+        delivery.end_oneway_well(lasted)
     }
 
     fn sent((): (), (): ()) {}

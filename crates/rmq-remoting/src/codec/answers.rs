@@ -77,7 +77,8 @@ impl AnswerReader {
     fn read_known(&mut self, header: &[u8], encoding: HeaderEncoding, answers: &mut Vec<Answer>) -> bool {
         for layout in &self.layouts {
             if layout.fits(header, encoding) {
-                if let Some((opaque, values)) = layout.read(header, &mut self.room) {
+                if let Some(opaque) = layout.read(header, &mut self.room) {
+                    let values = self.room.values(layout.bounds());
                     answers.push(Answer::known(Arc::clone(layout.skeleton()), opaque, values));
                     return true;
                 }
