@@ -37,22 +37,29 @@ pub(crate) struct Destination {
 pub(crate) struct GoodAttempt {
     pub(crate) destination: Arc<Destination>,
     pub(crate) queue_id: i32,
-    /// The broker name of the queue, where that is not the broker's.
-    pub(crate) logical: Option<Box<Arc<str>>>,
-    /// The address, where it had to be asked for.
-    pub(crate) address: Option<Box<Endpoint>>,
     pub(crate) elapsed: Duration,
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// What there is to say of hardly any good attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Special {
+    /// The broker name of the queue, where that is not the broker's.
+    pub(crate) logical: Option<Arc<str>>,
+    /// The address, where it had to be asked for.
+    pub(crate) address: Option<Endpoint>,
 }
 
 impl GoodAttempt {
     /// The attempt as callers see it.
     pub(crate) fn to_attempt(&self) -> Attempt {
         let Destination { topic, broker_name, address, .. } = &*self.destination;
-        let name = self.logical.as_deref().unwrap_or(broker_name);
+        let special = self.special.as_deref();
+        let name = special.and_then(|special| special.logical.as_ref()).unwrap_or(broker_name);
         Attempt {
             queue: MessageQueue::new(Arc::clone(topic), Arc::clone(name), self.queue_id),
             broker_name: Arc::clone(broker_name),
-            address: self.address.as_deref().or(address.as_ref()).cloned(),
+            address: special.and_then(|special| special.address.as_ref()).or(address.as_ref()).cloned(),
             elapsed: self.elapsed,
             error: None,
         }

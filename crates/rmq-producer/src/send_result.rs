@@ -24,10 +24,8 @@ pub struct SendResult {
     pub(crate) answer: Answer,
     /// The attempt that stored the message.
     pub(crate) stored_by: GoodAttempt,
-    /// All attempts, where there were others.
-    pub(crate) tried: Option<Box<[Attempt]>>,
     pub(crate) elapsed: Duration,
-    /// Laid out when somebody looks.
+    /// Laid out when somebody looks, unless there were other attempts.
     pub(crate) shown: OnceLock<Box<Shown>>,
 }
 
@@ -35,13 +33,13 @@ pub struct SendResult {
 #[derive(Clone)]
 pub(crate) struct Shown {
     queue: MessageQueue,
-    attempt: Attempt,
+    attempts: Box<[Attempt]>,
 }
 
 /// A message's unique id: made here, and written out when somebody looks; or given by the caller.
 #[derive(Clone)]
 pub(crate) enum MessageId {
-    Made(UniqueIdStamp, OnceLock<UniqueId>),
+    Made(UniqueIdStamp, OnceLock<Box<UniqueId>>),
     Given(Box<str>),
 }
 
@@ -97,7 +95,7 @@ impl SendResult {
     pub fn message_id(&self) -> &str {
         match &self.message_id {
             MessageId::Made(stamp, written) => {
-                written.get_or_init(|| self.stored_by.destination.ids.id(*stamp)).as_str()
+                written.get_or_init(|| Box::new(self.stored_by.destination.ids.id(*stamp))).as_str()
             }
             MessageId::Given(id) => id,
         }
@@ -158,10 +156,7 @@ impl SendResult {
     /// [`Attempt::possibly_stored`] is true may have left a second copy.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
-        match &self.tried {
-            Some(tried) => tried,
-            None => std::slice::from_ref(&self.shown().attempt),
-        }
+        &self.shown().attempts
     }
 
     /// Returns how long the send took, from the first poll to the result.
@@ -171,13 +166,19 @@ impl SendResult {
     }
 
     fn shown(&self) -> &Shown {
-        self.shown.get_or_init(|| {
-            let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
-            Box::new(Shown {
-                queue: MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id),
-                attempt: self.stored_by.to_attempt(),
-            })
-        })
+        self.shown.get_or_init(|| self.lay_out(Box::new([self.stored_by.to_attempt()])))
+    }
+
+    fn lay_out(&self, attempts: Box<[Attempt]>) -> Box<Shown> {
+        let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
+        let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id);
+        Box::new(Shown { queue, attempts })
+    }
+
+    /// The same after all these attempts, the one that stored the message among them.
+    pub(crate) fn after(self, attempts: Box<[Attempt]>) -> Self {
+        let shown = self.lay_out(attempts).into();
+        Self { shown, ..self }
     }
 
     fn text(&self, name: &str) -> Option<&str> {

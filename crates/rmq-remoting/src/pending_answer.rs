@@ -31,8 +31,9 @@ struct Hooked {
 }
 
 impl PendingAnswer {
+    #[inline]
     pub(crate) fn new(call: Call) -> Self {
-        Self { call: call.unwatched(), hooked: None }
+        Self { call, hooked: None }
     }
 
     pub(crate) fn with_hooks(
@@ -41,7 +42,7 @@ impl PendingAnswer {
         to: Endpoint,
         request: RemotingCommand,
     ) -> Self {
-        Self { call: call.unwatched(), hooked: Some(Box::new(Hooked { hooks, to, request })) }
+        Self { call, hooked: Some(Box::new(Hooked { hooks, to, request })) }
     }
 }
 
@@ -59,11 +60,16 @@ impl PendingAnswer {
 impl Future for PendingAnswer {
     type Output = Result<Answer, RemotingError>;
 
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The usual case passes the answer on where it is.
-        if self.hooked.is_none() {
-            return Pin::new(&mut self.call).poll(cx);
-        }
+        if self.hooked.is_none() { Pin::new(&mut self.call).poll(cx) } else { self.poll_hooked(cx) }
+    }
+}
+
+impl PendingAnswer {
+    #[cold]
+    fn poll_hooked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, RemotingError>> {
         let outcome = ready!(Pin::new(&mut self.call).poll(cx));
         let Some(hooked) = self.hooked.take() else { return Poll::Ready(outcome) };
         let outcome = outcome.map(RemotingCommand::from);

@@ -123,7 +123,7 @@ impl<'a> Account<'a> {
     }
 
     /// It is over, with the status in which the broker stored the message, where it said so.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(&mut self, lane: &Lane, end: Result<Option<SendStatus>, &AttemptError>, elapsed: Duration) {
         let end = end.map_err(AttemptError::outcome);
         let how = match end {

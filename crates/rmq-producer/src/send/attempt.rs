@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{Level, debug, level_enabled};
 
 use super::Sender;
 use super::account::Account;
@@ -190,13 +190,11 @@ impl Sender {
         born_timestamp: i64,
         deadline: Deadline,
         context: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
-        let address = target.lane.address()?;
-        let remoting = self.instance.remoting();
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
+        let Some(line) = &target.lane.line else { return Ok(None) };
         self.with_request(prepared, target, born_timestamp, |request| match request {
-            Ok(Request::Plain(request)) => remoting.try_submit(address, &request, deadline, context),
-            Ok(request) => remoting.try_submit(address, request.frame(), deadline, context),
-            Err(error) => Some(Err(error)),
+            Request::Plain(request) => line.try_submit(request, deadline, context),
+            request => line.try_submit(request.frame(), deadline, context),
         })
     }
 
@@ -207,12 +205,11 @@ impl Sender {
         target: &Target,
         born_timestamp: i64,
         deadline: Deadline,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
-        let address = target.lane.address()?;
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
+        let Some(address) = target.lane.address() else { return Ok(None) };
         let remoting = self.instance.remoting();
-        self.with_request(prepared, target, born_timestamp, |request| match request {
-            Ok(request) => remoting.try_submit_oneway(address, request.frame(), deadline),
-            Err(error) => Some(Err(error)),
+        self.with_request(prepared, target, born_timestamp, |request| {
+            remoting.try_submit_oneway(address, request.frame(), deadline)
         })
     }
 
@@ -223,14 +220,16 @@ impl Sender {
         prepared: &Prepared,
         target: &Target,
         born_timestamp: i64,
-        with: impl FnOnce(Result<Request<'_>, RemotingError>) -> R,
-    ) -> R {
+        with: impl FnOnce(&Request<'_>) -> Result<R, Box<RemotingError>>,
+    ) -> Result<R, Box<RemotingError>> {
         // Taken out, so that nobody is in the way who sends while a waker runs.
         let mut properties = PROPERTIES.take();
         properties.clear();
         self.write_properties(prepared, &mut properties);
-        let request = self.request(target, prepared, &properties, born_timestamp);
-        let result = with(request.map_err(RemotingError::Encode));
+        let result = match self.request(target, prepared, &properties, born_timestamp) {
+            Ok(request) => with(&request),
+            Err(error) => Err(Box::new(RemotingError::Encode(error))),
+        };
         PROPERTIES.set(properties);
         result
     }
@@ -279,8 +278,8 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    /// Tells the end of an attempt to all who want to know of it; `stored` where the broker said so.
-    #[inline]
+    /// Tells the end of an attempt to all who want to know of it, with the status where the broker said one.
+    #[inline(always)]
     pub(super) fn note(
         &self,
         account: &mut Account<'_>,
@@ -311,9 +310,7 @@ impl Sender {
     ) -> Over {
         self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
-            Ok((stored, answer)) => {
-                Ok(Box::new(Good { attempt: target.clone().good(address, elapsed), stored, answer }))
-            }
+            Ok((stored, answer)) => Ok(Box::new(Good { attempt: target.good_at(address, elapsed), stored, answer })),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
@@ -329,13 +326,21 @@ impl Sender {
     ) -> OverOneway {
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
-            Ok(()) => Ok(target.clone().good(address, elapsed)),
+            Ok(()) => Ok(target.good_at(address, elapsed)),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
 }
 
+#[inline]
 fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
+    if level_enabled!(Level::DEBUG) {
+        log_it(target, asked, error, elapsed);
+    }
+}
+
+#[cold]
+fn log_it(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
     debug!(
         topic = &*target.lane.destination.topic,
         broker = &**target.lane.broker_name(),
@@ -350,7 +355,7 @@ fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, 
 
 #[cold]
 fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
-    Box::new(Attempt { error: Some(Arc::new(error)), ..target.clone().good(address, elapsed).to_attempt() })
+    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good_at(address, elapsed).to_attempt() })
 }
 
 thread_local! {

@@ -78,17 +78,7 @@ impl EndedWell {
     #[inline]
     pub(super) fn into_result(self, answer: Answer) -> SendResult {
         let Self { stored: Stored { status, queue_id, queue_offset }, stored_by, message_id, elapsed } = self;
-        SendResult {
-            status,
-            message_id,
-            queue_id,
-            queue_offset,
-            answer,
-            stored_by,
-            tried: None,
-            elapsed,
-            shown: OnceLock::new(),
-        }
+        SendResult { status, message_id, queue_id, queue_offset, answer, stored_by, elapsed, shown: OnceLock::new() }
     }
 }
 
@@ -166,15 +156,17 @@ impl<'a> Delivery<'a> {
         // No need to look at the clock again, and hardly ever to reckon.
         let since = self.deadline.since();
         let elapsed = if started == since { lasted } else { lasted + started.saturating_duration_since(since) };
-        Some(EndedWell {
-            stored,
-            stored_by: target.good(None, lasted),
-            message_id: self.prepared.message_id(),
-            elapsed,
-        })
+        Some(EndedWell { stored, stored_by: target.good(lasted), message_id: self.prepared.message_id(), elapsed })
+    }
+
+    /// The error of one that did not get in.
+    #[cold]
+    pub(super) fn turned_away(&mut self, failure: Failure) -> SendError {
+        self.sender().refuse(self.prepared.take_given(), failure, self.deadline)
     }
 
     /// Ends with the error of its first steps.
+    #[cold]
     pub(super) fn fail(&mut self, error: SendError) -> SendError {
         self.account.close_failed(&error);
         error
@@ -350,22 +342,40 @@ impl<'a> Delivery<'a> {
     }
 
     /// Chooses the queue of the first attempt: the caller's or the message's choice, which then is that of all attempts, or the next in turn.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
-        let sender = self.sender();
-        let fixed = match sender.fixed(self.options.aim(), self.prepared.message(), &topic) {
-            Ok(fixed) => fixed,
-            Err(error) => return Err(self.failed(Failure::Select(error), Attempts::None)),
-        };
-        self.is_fixed = fixed.is_some();
-        self.topic = Some(topic);
-        let target = fixed.or_else(|| self.turn(None));
         self.stage = Stage::Settled;
-        target.ok_or_else(|| self.without_queue(Attempts::None))
+        if self.options.is_aimed() || self.prepared.message().sharding().is_some() {
+            return self.settle_fixed(topic);
+        }
+        self.settle_in_turn(topic)
+    }
+
+    #[inline(always)]
+    fn settle_in_turn(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+        let sender = self.sender();
+        let target = topic.next(&sender.faults, sender.instance.random(), None);
+        self.topic = Some(topic);
+        match target {
+            Some(target) => Ok(target),
+            None => Err(self.without_queue(Attempts::None)),
+        }
+    }
+
+    #[inline(never)]
+    fn settle_fixed(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+        match self.sender().fixed(self.options.aim(), self.prepared.message(), &topic) {
+            Ok(Some(target)) => {
+                self.is_fixed = true;
+                self.topic = Some(topic);
+                Ok(target)
+            }
+            Ok(None) => self.settle_in_turn(topic),
+            Err(error) => Err(self.failed(Failure::Select(error), Attempts::None)),
+        }
     }
 
     /// The queue whose turn it is, away from `last_broker`.
-    #[inline]
     fn turn(&self, last_broker: Option<&str>) -> Option<Target> {
         let sender = self.sender();
         self.topic.as_ref()?.next(&sender.faults, sender.instance.random(), last_broker)
@@ -434,16 +444,17 @@ impl<'a> Delivery<'a> {
     fn result(&self, good: Good, tried: Attempts) -> SendResult {
         let Good { attempt, stored, answer } = good;
         let (message_id, elapsed) = (self.prepared.message_id(), self.elapsed());
-        let mut result = EndedWell { stored, stored_by: attempt, message_id, elapsed }.into_result(answer);
-        result.tried = Some(tried.into_boxed());
-        result
+        let result = EndedWell { stored, stored_by: attempt, message_id, elapsed }.into_result(answer);
+        result.after(tried.into_boxed())
     }
 
     /// The error of a send whose message was not prepared.
+    #[cold]
     fn refused(&mut self, failure: Failure) -> SendError {
         refused(self.prepared.take_given(), failure, self.deadline.since())
     }
 
+    #[cold]
     fn failed(&mut self, failure: Failure, attempts: Attempts) -> SendError {
         let message_id = self.prepared.message_id_text(&self.sender().ids);
         let elapsed = self.elapsed();
@@ -454,6 +465,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// The error of a send whose route has no queue that can be sent to.
+    #[cold]
     fn without_queue(&mut self, attempts: Attempts) -> SendError {
         let shown = self.topic.as_ref().map_or_else(|| self.prepared.message().topic_shared(), |topic| &topic.shown);
         let error = RouteError::NoWritableQueue { topic: Arc::clone(shown) };

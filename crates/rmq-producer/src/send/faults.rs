@@ -103,6 +103,7 @@ impl Faults {
     }
 
     /// Takes note of an attempt that waited for an answer.
+    #[inline]
     pub(super) fn record(&self, broker: &Arc<str>, error: Option<&AttemptError>, elapsed: Duration) {
         self.note(broker, verdict(error), elapsed);
     }
@@ -121,6 +122,7 @@ impl Faults {
         }
     }
 
+    #[inline(never)]
     fn note_down(&self, broker: &Arc<str>, verdict: Verdict, elapsed: Duration) {
         match verdict {
             Verdict::Innocent => return,

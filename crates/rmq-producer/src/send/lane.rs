@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
-    Endpoint, FieldValue, FilledRequest, FrameError, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
+    Endpoint, FieldValue, FilledRequest, FrameError, Line, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
 };
 
 use super::Sender;
 use super::prepare::Prepared;
 use super::reply::Places;
-use crate::attempts::{Destination, GoodAttempt};
+use crate::attempts::{Destination, GoodAttempt, Special};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
 use crate::namespace::is_retry_topic;
@@ -23,6 +23,8 @@ pub(super) struct Lane {
     /// As brokers know it.
     topic: Arc<str>,
     pub(super) destination: Arc<Destination>,
+    /// The way to its address.
+    pub(super) line: Option<Line>,
     pub(super) counters: Arc<BrokerCounters>,
     /// Of the broker's answers.
     pub(super) places: Places,
@@ -57,15 +59,17 @@ impl Lane {
         topic: &Arc<str>,
         shown_topic: &Arc<str>,
         broker_name: &Arc<str>,
-        address: Option<Endpoint>,
+        line: Option<Line>,
         counters: Arc<BrokerCounters>,
         ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
+        let address = line.as_ref().map(|line| line.endpoint().clone());
         let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
         let destination = Destination { topic: shown_topic, broker_name, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
+            line,
             counters,
             places: Places::default(),
             header: OnceLock::new(),
@@ -84,15 +88,20 @@ impl Lane {
 
 impl Target {
     /// An attempt that ends well.
-    #[inline]
-    pub(super) fn good(self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
-        GoodAttempt {
-            destination: Arc::clone(&self.lane.destination),
-            queue_id: self.queue_id,
-            logical: self.logical,
-            address: address.map(Box::new),
-            elapsed,
+    #[inline(always)]
+    pub(super) fn good(self, elapsed: Duration) -> GoodAttempt {
+        let special = self.logical.map(|name| Box::new(Special { logical: Some(*name), address: None }));
+        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, special }
+    }
+
+    /// The same, at this address if it had to be asked for.
+    pub(super) fn good_at(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+        let good = self.clone().good(elapsed);
+        if address.is_none() {
+            return good;
         }
+        let logical = self.logical.as_deref().cloned();
+        GoodAttempt { special: Some(Box::new(Special { logical, address })), ..good }
     }
 
     /// The queue as callers know it.

@@ -112,8 +112,9 @@ impl Sender {
         match known {
             Some(lane) => Arc::clone(lane),
             None => {
+                let line = address.map(|address| self.instance.remoting().line(&address));
                 let counters = self.metrics.broker(broker_name);
-                Arc::new(Lane::new(topic, shown, broker_name, address, counters, &self.ids))
+                Arc::new(Lane::new(topic, shown, broker_name, line, counters, &self.ids))
             }
         }
     }
@@ -174,21 +175,23 @@ impl Topic {
     }
 
     /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, faults: &Faults, random: &Random, last_broker: Option<&str>) -> Option<Target> {
         if last_broker.is_none() && faults.let_all_pass() {
-            return self.in_turn();
+            self.in_turn()
+        } else {
+            self.choose(faults, random, last_broker)
         }
-        self.choose(faults, random, last_broker)
     }
 
     /// What [`choose`](Self::choose) comes to where there is nothing to choose by.
-    #[inline]
+    #[inline(always)]
     fn in_turn(&self) -> Option<Target> {
         let queues = u32::try_from(self.ways.len()).ok()?;
         (0..queues).find_map(|_| self.way((self.turn() % queues) as usize).cloned())
     }
 
+    #[inline(never)]
     fn choose(&self, faults: &Faults, random: &Random, last_broker: Option<&str>) -> Option<Target> {
         let queues = self.route.publish.queues();
         let broker = |at: usize| self.way(at).map_or("", |way| &**way.lane.broker_name());

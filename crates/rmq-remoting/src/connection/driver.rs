@@ -116,6 +116,7 @@ impl Driver {
             state.out = OutBuffer::default();
             state.spare = OutBuffer::default();
             state.slots.wake_all(&mut self.wakers);
+            state.turns.wake_all(&mut self.wakers);
             self.wakers.extend(std::mem::take(&mut state.oneways).into_values());
         }
         drop(self.reader);
@@ -123,7 +124,6 @@ impl Driver {
         on_end(shared.id, &cause);
         shared.settings.counters.connections_ended.add(1);
         debug!(addr = %shared.peer, id = shared.id, %cause, "connection ended");
-        shared.room.close();
         shared.writable.notify_waiters();
         self.wakers.into_iter().for_each(Waker::wake);
     }

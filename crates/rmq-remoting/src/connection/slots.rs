@@ -71,9 +71,8 @@ pub(crate) enum Delivered {
     Unknown,
 }
 
-/// What a caller finds in its slot.
+/// What a caller finds in its slot while there is no answer.
 pub(crate) enum Found {
-    Answer(Answer),
     Expired { start: u64 },
     Waiting { start: u64 },
 }
@@ -89,16 +88,11 @@ impl Slots {
     }
 
     /// Takes a slot for a caller who is woken by `waker`, and returns its key and opaque.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, deadline: Instant, start: u64, waker: Option<&Waker>) -> Option<(SlotKey, i32)> {
         let index = match self.free.pop() {
             Some(index) => index,
-            None => {
-                let index =
-                    u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
-                self.entries.push(Slot { generation: 0, state: State::Free });
-                index
-            }
+            None => self.grow()?,
         };
         let slot = &mut self.entries[index as usize];
         slot.generation = (slot.generation + 1) & GENERATION_MASK;
@@ -106,6 +100,14 @@ impl Slots {
         self.live += 1;
         let low = i32::try_from(index).unwrap_or(INDEX_MASK);
         Some((SlotKey(index), FIRST + ((slot.generation << INDEX_BITS) | low)))
+    }
+
+    /// Makes one more slot, if there may be more.
+    #[cold]
+    fn grow(&mut self) -> Option<u32> {
+        let index = u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
+        self.entries.push(Slot { generation: 0, state: State::Free });
+        Some(index)
     }
 
     /// Hands an answer to the request with its opaque.
@@ -133,22 +135,23 @@ impl Slots {
         }
     }
 
-    /// Looks into a caller's slot. An answer is taken out and frees the slot.
-    #[inline]
-    pub(crate) fn look(&mut self, key: SlotKey) -> Found {
+    /// Takes the answer out of a caller's slot, if it is there, and frees the slot.
+    #[inline(always)]
+    pub(crate) fn collect(&mut self, key: SlotKey) -> Option<Answer> {
         let slot = &mut self.entries[key.0 as usize];
-        let place = match slot.state {
-            State::Waiting(Waiting { expired: true, start, .. }) => return Found::Expired { start },
-            State::Waiting(Waiting { start, .. }) => return Found::Waiting { start },
-            State::Free | State::Orphan => return Found::Expired { start: u64::MAX },
-            State::Ready(place) => place,
-        };
+        let State::Ready(place) = slot.state else { return None };
         slot.state = State::Free;
         self.live -= 1;
         self.free.push(key.0);
-        match self.answers.collect(place) {
-            Some(answer) => Found::Answer(answer),
-            None => Found::Expired { start: u64::MAX },
+        self.answers.collect(place)
+    }
+
+    /// Looks into a caller's slot that has no answer.
+    pub(crate) fn look(&self, key: SlotKey) -> Found {
+        match self.entries[key.0 as usize].state {
+            State::Waiting(Waiting { expired: false, start, .. }) => Found::Waiting { start },
+            State::Waiting(Waiting { start, .. }) => Found::Expired { start },
+            State::Free | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
         }
     }
 
@@ -238,7 +241,7 @@ mod tests {
         let (key, opaque) = take(&mut slots);
         assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
         assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "a duplicate is nobody's");
-        assert!(matches!(slots.look(key), Found::Answer(_)));
+        assert!(slots.collect(key).is_some());
         assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown));
         assert_eq!(slots.live(), 0);
     }
@@ -267,10 +270,10 @@ mod tests {
             let (key, opaque) = take(&mut slots);
             assert!((FIRST..FIRST_ONEWAY).contains(&opaque) && opaque != held_opaque);
             assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
-            assert!(matches!(slots.look(key), Found::Answer(_)));
+            assert!(slots.collect(key).is_some());
         }
         assert!(matches!(slots.deliver(answer(held_opaque)), Delivered::To(None)));
-        assert!(matches!(slots.look(held), Found::Answer(_)));
+        assert!(slots.collect(held).is_some());
     }
 
     #[test]

@@ -32,11 +32,11 @@ impl Uncollected {
     /// Takes the answer out. `None`: it was collected before.
     #[inline]
     pub(super) fn collect(&mut self, place: Place) -> Option<Answer> {
-        let answer = self.answers.get_mut(place.0 as usize)?.take();
+        let answer = self.answers.get_mut(place.0 as usize)?;
         if answer.is_some() {
             self.free.push(place);
         }
-        answer
+        answer.take()
     }
 }
 

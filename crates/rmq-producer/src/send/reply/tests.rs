@@ -65,11 +65,9 @@ fn an_answer_becomes_what_java_makes_of_it() {
                     stored_by: GoodAttempt {
                         destination: Arc::new(destination),
                         queue_id: 1,
-                        logical: None,
-                        address: None,
                         elapsed: Duration::ZERO,
+                        special: None,
                     },
-                    tried: None,
                     elapsed: Duration::ZERO,
                     shown: OnceLock::new(),
                 };
