@@ -96,8 +96,16 @@ pub(crate) trait Wait: Sized + 'static {
         cx: &Context<'_>,
     ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
-    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
+    /// When what was waited for was there.
+    fn ended_at(pending: &Self::Pending) -> Instant;
+
+    /// Ends the send with its first attempt, which took so long, if that went as nearly all do. `None`: it is not over, and nothing was done.
+    fn end_well(
+        delivery: &mut Delivery<'_>,
+        answer: &Self::Answer,
+        started: Instant,
+        lasted: Duration,
+    ) -> Option<Self::Ended>;
 
     /// What the caller gets of a send that ended well.
     fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
@@ -273,12 +281,15 @@ impl<W: Wait> Future for Sending<'_, W> {
         let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
         let next = match &mut here.at {
             At::Waiting { pending, started } => {
-                let polled = Pin::new(pending).poll(cx);
+                let polled = Pin::new(&mut *pending).poll(cx);
                 let started = *started;
                 // The answer is large: it is looked at where it is, and moved once.
                 let ended = match &polled {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(answer)) => W::end_well(&mut here.delivery, answer, started),
+                    Poll::Ready(Ok(answer)) => {
+                        let lasted = W::ended_at(pending).saturating_duration_since(started);
+                        W::end_well(&mut here.delivery, answer, started, lasted)
+                    }
                     Poll::Ready(Err(_)) => None,
                 };
                 if let Some(ended) = ended {
@@ -322,8 +333,14 @@ impl Wait for Answered {
     }
 
     #[inline]
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<Receipt> {
-        delivery.end_well(answer, started)
+    fn ended_at(pending: &PendingAnswer) -> Instant {
+        // The connection has looked at the clock.
+        pending.answered_at().unwrap_or_else(Instant::now)
+    }
+
+    #[inline]
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant, lasted: Duration) -> Option<Receipt> {
+        delivery.end_well(answer, started, lasted)
     }
 
     #[inline]
@@ -379,8 +396,12 @@ impl Wait for Written {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
-        delivery.end_oneway_well(started)
+    fn ended_at(_: &PendingWrite) -> Instant {
+        Instant::now()
+    }
+
+    fn end_well(delivery: &mut Delivery<'_>, (): &(), _: Instant, lasted: Duration) -> Option<()> {
+        delivery.end_oneway_well(lasted)
     }
 
     fn sent((): (), (): ()) {}
