@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::answer::Answer;
 use crate::clock::{Random, WallClock};
 use crate::code::ResponseCode;
-use crate::codec::RequestTemplate;
+use crate::codec::{OpenField, RequestTemplate};
 use crate::command::RemotingCommand;
 use crate::config::RemotingConfig;
 use crate::connection::{Connection, Settings};
@@ -299,10 +299,10 @@ impl RemotingClient {
     pub fn template<const N: usize>(
         &self,
         mut request: RemotingCommand,
-        names: [&'static str; N],
+        fields: [impl Into<OpenField>; N],
     ) -> Result<RequestTemplate<N>, FrameError> {
         self.add_fields(&mut request);
-        RequestTemplate::new(request, names)
+        RequestTemplate::new(request, fields)
     }
 
     /// Dials `to` unless there is an open connection.

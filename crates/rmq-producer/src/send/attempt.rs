@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
+use rmq_remoting::{Answer, Deadline, Endpoint, HeaderText, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -145,7 +145,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<Answer, RemotingError> {
         let answer = {
-            let mut properties = Vec::new();
+            let mut properties = HeaderText::default();
             self.write_properties(prepared, &mut properties);
             let born = self.instance.remoting().clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
@@ -164,7 +164,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<(), RemotingError> {
         let write = {
-            let mut properties = Vec::new();
+            let mut properties = HeaderText::default();
             self.write_properties(prepared, &mut properties);
             let born = self.instance.remoting().clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
@@ -220,7 +220,6 @@ impl Sender {
     ) -> R {
         // Taken out, so that nobody is in the way who sends while a waker runs.
         let mut properties = PROPERTIES.take();
-        properties.clear();
         self.write_properties(prepared, &mut properties);
         let request = self.request(target, prepared, &properties, born_timestamp);
         let result = with(request.map_err(RemotingError::Encode));
@@ -350,5 +349,5 @@ pub(super) fn failed(
 }
 
 thread_local! {
-    static PROPERTIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static PROPERTIES: Cell<HeaderText> = const { Cell::new(HeaderText::new()) };
 }
