@@ -3,7 +3,7 @@
 //! Whoever begins it does the steps that need no waiting, and [`go_on`](Delivery::go_on) does the rest, from wherever the first steps came to:
 //! every rule is here or in what is called from here, and none is written twice.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, validate_topic};
@@ -20,11 +20,11 @@ use super::stale_route::{self, Doubt};
 use super::topics::Topic;
 use super::tries::Tries;
 use super::{SendOptions, Sender, refused};
-use crate::attempts::{Attempt, Attempts, GoodAttempt};
+use crate::attempts::{Attempt, Attempts};
 use crate::error::{Failure, Outcome, SendError};
 use crate::instance::RouteError;
 use crate::retry_policy::RetryPolicy;
-use crate::send_result::{MessageId, SendResult, SendStatus};
+use crate::send_result::{Receipt, SendResult, SendStatus};
 
 pub(crate) struct Delivery<'a> {
     pub(super) account: Account<'a>,
@@ -57,29 +57,12 @@ pub(crate) struct First<O> {
     pub(super) progress: Progress<O>,
 }
 
-/// A send that its first attempt ended, but for the broker's answer.
-pub(crate) struct EndedWell {
-    stored: Stored,
-    stored_by: GoodAttempt,
-    message_id: MessageId,
-    elapsed: Duration,
-}
-
 /// How far a first attempt has come.
 pub(crate) enum Progress<O> {
     ToBegin,
     /// Answered, by a server that is going away.
     Moving(Box<Sent>),
     Over(O),
-}
-
-impl EndedWell {
-    /// Its result, made where it is wanted: it is large.
-    #[inline]
-    pub(super) fn into_result(self, answer: Answer) -> SendResult {
-        let Self { stored: Stored { status, queue_id, queue_offset }, stored_by, message_id, elapsed } = self;
-        SendResult { status, message_id, queue_id, queue_offset, answer, stored_by, elapsed, shown: OnceLock::new() }
-    }
 }
 
 impl<'a> Delivery<'a> {
@@ -143,20 +126,22 @@ impl<'a> Delivery<'a> {
 
     /// Ends with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
     #[inline]
-    pub(super) fn end_well(&mut self, answer: &Answer, started: Instant) -> Option<EndedWell> {
+    pub(super) fn end_well(&mut self, answer: &Answer, started: Instant, lasted: Duration) -> Option<Receipt> {
         let stored = reply::stored(answer, &self.account.under_way()?.lane.places)?;
         if !self.suffices(&stored) || self.account.is_watched() {
             return None;
         }
         let target = self.account.take_under_way()?;
-        let (sender, lasted) = (self.sender(), started.elapsed());
+        let sender = self.sender();
         sender.note(&mut self.account, &target, None, Ok(Some(stored.status)), lasted);
         sender.budget.refill();
         self.account.close_stored(stored.status);
         // No need to look at the clock again, and hardly ever to reckon.
         let since = self.deadline.since();
         let elapsed = if started == since { lasted } else { lasted + started.saturating_duration_since(since) };
-        Some(EndedWell { stored, stored_by: target.good(lasted), message_id: self.prepared.message_id(), elapsed })
+        let Stored { status, queue_id, queue_offset } = stored;
+        let (message_id, stored_by) = (self.prepared.message_id(), target.good(lasted));
+        Some(Receipt { status, queue_id, queue_offset, message_id, stored_by, elapsed })
     }
 
     /// The error of one that did not get in.
@@ -272,9 +257,9 @@ impl<'a> Delivery<'a> {
     }
 
     /// Ends with its one attempt, which went well.
-    pub(super) fn end_oneway_well(&mut self, started: Instant) -> Option<()> {
+    pub(super) fn end_oneway_well(&mut self, lasted: Duration) -> Option<()> {
         let target = self.account.take_under_way()?;
-        let over = self.sender().over_oneway(&mut self.account, &target, None, Ok(()), started.elapsed());
+        let over = self.sender().over_oneway(&mut self.account, &target, None, Ok(()), lasted);
         self.end_oneway_with(over).ok()
     }
 
@@ -442,10 +427,10 @@ impl<'a> Delivery<'a> {
     }
 
     fn result(&self, good: Good, tried: Attempts) -> SendResult {
-        let Good { attempt, stored, answer } = good;
+        let Good { attempt: stored_by, stored: Stored { status, queue_id, queue_offset }, answer } = good;
         let (message_id, elapsed) = (self.prepared.message_id(), self.elapsed());
-        let result = EndedWell { stored, stored_by: attempt, message_id, elapsed }.into_result(answer);
-        result.after(tried.into_boxed())
+        let receipt = Receipt { status, queue_id, queue_offset, message_id, stored_by, elapsed };
+        SendResult::new(receipt, answer).after(tried.into_boxed())
     }
 
     /// The error of a send whose message was not prepared.

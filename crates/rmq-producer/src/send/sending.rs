@@ -18,12 +18,12 @@ use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, Rem
 use tokio::time::Instant;
 
 use super::attempt::{Over, OverOneway, Sent};
-use super::delivery::{Delivery, EndedWell, First, Progress};
+use super::delivery::{Delivery, First, Progress};
 use super::gate::{Gate, Inside};
 use super::lane::Target;
 use super::{SendOptions, Sender, reply};
 use crate::error::{AttemptError, SendError};
-use crate::send_result::SendResult;
+use crate::send_result::{Receipt, SendResult};
 
 /// One send. Nothing happens before the first poll; its time begins then.
 pub(crate) struct Sending<'a, W: Wait> {
@@ -96,8 +96,16 @@ pub(crate) trait Wait: Sized + 'static {
         cx: &Context<'_>,
     ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
-    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
+    /// When what was waited for was there.
+    fn ended_at(pending: &Self::Pending) -> Instant;
+
+    /// Ends the send with its first attempt, which took so long, if that went as nearly all do. `None`: it is not over, and nothing was done.
+    fn end_well(
+        delivery: &mut Delivery<'_>,
+        answer: &Self::Answer,
+        started: Instant,
+        lasted: Duration,
+    ) -> Option<Self::Ended>;
 
     /// What the caller gets of a send that ended well.
     fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
@@ -273,21 +281,24 @@ impl<W: Wait> Future for Sending<'_, W> {
         let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
         let next = match &mut here.at {
             At::Waiting { pending, started } => {
-                let (polled, started) = (Pin::new(pending).poll(cx), *started);
+                let polled = Pin::new(&mut *pending).poll(cx);
+                let started = *started;
                 // The answer is large: it is looked at where it is, and moved once.
                 let ended = match &polled {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(answer)) => W::end_well(&mut here.delivery, answer, started),
+                    Poll::Ready(Ok(answer)) => {
+                        let lasted = W::ended_at(pending).saturating_duration_since(started);
+                        W::end_well(&mut here.delivery, answer, started, lasted)
+                    }
                     Poll::Ready(Err(_)) => None,
                 };
-                match (ended, polled) {
-                    (Some(ended), Poll::Ready(Ok(answer))) => {
+                if let Some(ended) = ended {
+                    if let Poll::Ready(Ok(answer)) = polled {
                         this.state = State::Over;
                         return Poll::Ready(Ok(W::sent(ended, answer)));
                     }
-                    (_, Poll::Ready(answer)) => here.go_on_with(answer, started),
-                    (_, Poll::Pending) => return Poll::Pending,
                 }
+                here.go_on_with(ready!(polled), started)
             }
             At::New(time) => {
                 let time = *time;
@@ -305,7 +316,7 @@ impl Wait for Answered {
     type Pending = PendingAnswer;
     type Answer = Answer;
     type Over = Over;
-    type Ended = EndedWell;
+    type Ended = Receipt;
     type Sent = SendResult;
     const WAKES: bool = true;
 
@@ -322,13 +333,19 @@ impl Wait for Answered {
     }
 
     #[inline]
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<EndedWell> {
-        delivery.end_well(answer, started)
+    fn ended_at(pending: &PendingAnswer) -> Instant {
+        // The connection has looked at the clock.
+        pending.answered_at().unwrap_or_else(Instant::now)
     }
 
     #[inline]
-    fn sent(ended: EndedWell, answer: Answer) -> SendResult {
-        ended.into_result(answer)
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant, lasted: Duration) -> Option<Receipt> {
+        delivery.end_well(answer, started, lasted)
+    }
+
+    #[inline]
+    fn sent(receipt: Receipt, answer: Answer) -> SendResult {
+        SendResult::new(receipt, answer)
     }
 
     fn progress(
@@ -379,8 +396,12 @@ impl Wait for Written {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
-        delivery.end_oneway_well(started)
+    fn ended_at(_: &PendingWrite) -> Instant {
+        Instant::now()
+    }
+
+    fn end_well(delivery: &mut Delivery<'_>, (): &(), _: Instant, lasted: Duration) -> Option<()> {
+        delivery.end_oneway_well(lasted)
     }
 
     fn sent((): (), (): ()) {}

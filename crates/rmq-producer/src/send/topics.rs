@@ -187,8 +187,17 @@ impl Topic {
     /// What [`choose`](Self::choose) comes to where there is nothing to choose by.
     #[inline(always)]
     fn in_turn(&self) -> Option<Target> {
-        let queues = u32::try_from(self.ways.len()).ok()?;
-        (0..queues).find_map(|_| self.way((self.turn() % queues) as usize).cloned())
+        let queues = u32::try_from(self.ways.len()).ok().filter(|queues| *queues > 0)?;
+        match self.way((self.turn() % queues) as usize) {
+            Some(way) => Some(way.clone()),
+            None => self.next_with_broker(queues),
+        }
+    }
+
+    /// Goes on past a queue without a broker, once round.
+    #[cold]
+    fn next_with_broker(&self, queues: u32) -> Option<Target> {
+        (1..queues).find_map(|_| self.way((self.turn() % queues) as usize).cloned())
     }
 
     #[inline(never)]
