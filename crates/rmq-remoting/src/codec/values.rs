@@ -44,7 +44,8 @@ impl Values {
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &[u8] {
-        self.text.get(self.start(index)..self.start(index + 1)).unwrap_or_default()
+        let (Some(start), Some(end)) = (self.bounds.get(index), self.bounds.get(index + 1)) else { return &[] };
+        self.text.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
     }
 
     /// ASCII: it was looked at when it was put in.
