@@ -6,6 +6,7 @@
 mod going_on;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmq_message::Message;
 use rmq_remoting::{Answer, Deadline};
@@ -104,13 +105,13 @@ impl<'a> Delivery<'a> {
 
     /// Ends with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
     #[inline]
-    pub(super) fn end_well(&mut self, answer: &Answer, started: Instant) -> Option<Receipt> {
+    pub(super) fn end_well(&mut self, answer: &Answer, started: Instant, lasted: Duration) -> Option<Receipt> {
         let stored = reply::stored(answer, &self.account.under_way()?.lane.places)?;
         if !self.suffices(&stored) || self.account.is_watched() {
             return None;
         }
         let target = self.account.take_under_way()?;
-        let (sender, lasted) = (self.sender(), started.elapsed());
+        let sender = self.sender();
         sender.note(&mut self.account, &target, None, Ok(Some(stored.status)), lasted);
         sender.budget.refill();
         self.account.close_stored(stored.status);
@@ -136,9 +137,9 @@ impl<'a> Delivery<'a> {
     }
 
     /// Ends with its one attempt, which went well.
-    pub(super) fn end_oneway_well(&mut self, started: Instant) -> Option<()> {
+    pub(super) fn end_oneway_well(&mut self, lasted: Duration) -> Option<()> {
         let target = self.account.take_under_way()?;
-        let over = self.sender().over_oneway(&mut self.account, &target, None, Ok(()), started.elapsed());
+        let over = self.sender().over_oneway(&mut self.account, &target, None, Ok(()), lasted);
         self.end_oneway_with(over).ok()
     }
 

@@ -223,12 +223,15 @@ impl<W: Wait> Future for Sending<'_, W> {
         let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
         let next = match &mut here.at {
             At::Waiting { pending, started } => {
-                let polled = Pin::new(pending).poll(cx);
+                let polled = Pin::new(&mut *pending).poll(cx);
                 let started = *started;
                 // The answer is large: it is looked at where it is, and moved once.
                 let ended = match &polled {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(answer)) => W::end_well(&mut here.delivery, answer, started),
+                    Poll::Ready(Ok(answer)) => {
+                        let lasted = W::ended_at(pending).saturating_duration_since(started);
+                        W::end_well(&mut here.delivery, answer, started, lasted)
+                    }
                     Poll::Ready(Err(_)) => None,
                 };
                 if let Some(ended) = ended {

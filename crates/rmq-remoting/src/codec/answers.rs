@@ -16,10 +16,12 @@ use crate::{FrameError, HeaderEncoding, RemotingCommand};
 /// Reads the frames of one connection and remembers what its answers look like.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerReader {
-    /// The one that matched last comes first.
+    /// The one that matched last comes first, but for matches of layouts.
     known: Vec<Arc<Skeleton>>,
     /// Of known skeletons, with values of the lengths that came last.
     layouts: Vec<Layout>,
+    /// The layout that matched last.
+    latest: usize,
     room: Room,
     /// Headers that fitted none of them.
     strays: usize,
@@ -75,10 +77,13 @@ impl AnswerReader {
     /// Reads a header like one that came before, and puts the answer without its body behind the others.
     #[inline]
     fn read_known(&mut self, header: &[u8], encoding: HeaderEncoding, answers: &mut Vec<Answer>) -> bool {
-        for layout in &self.layouts {
+        for (at, layout) in self.layouts.iter().enumerate() {
             if layout.fits(header, encoding) {
-                if let Some((opaque, values)) = layout.read(header, &mut self.room) {
+                if let Some(opaque) = layout.read(header, &mut self.room) {
+                    let values = self.room.values(layout.bounds());
                     answers.push(Answer::known(Arc::clone(layout.skeleton()), opaque, values));
+                    self.latest = at;
+                    self.misses = 0;
                     return true;
                 }
             }
@@ -145,6 +150,11 @@ impl AnswerReader {
                     self.forget();
                 }
                 return;
+            }
+        }
+        if let Some(latest) = self.layouts.get(self.latest) {
+            if let Some(at) = self.known.iter().position(|known| Arc::ptr_eq(known, latest.skeleton())) {
+                self.known.swap(0, at);
             }
         }
         self.known.truncate(KEPT - 1);

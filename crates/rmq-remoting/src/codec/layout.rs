@@ -85,9 +85,9 @@ impl Layout {
         self.length == header.len() && self.encoding == encoding
     }
 
-    /// Reads a header that [fits](Self::fits): its opaque and its texts. `None` when it does not match.
+    /// Reads a header that [fits](Self::fits): its opaque, and its texts into `room`. `None` when it does not match.
     #[inline]
-    pub(super) fn read(&self, header: &[u8], room: &mut Room) -> Option<(i32, Values)> {
+    pub(super) fn read(&self, header: &[u8], room: &mut Room) -> Option<i32> {
         let mut differs = [0; BLOCK];
         for (new, old) in header.chunks_exact(BLOCK).zip(&self.blocks) {
             differs = old.compare(new.first_chunk()?, differs);
@@ -105,7 +105,12 @@ impl Layout {
             room.put(*to, header.get(*from..)?, *length)?;
         }
         // Of a binary header this asks for more than it has to.
-        Some((opaque, room.values(self.bounds, self.end)?))
+        room.is_plain(self.end).then_some(opaque)
+    }
+
+    /// Of the texts that it reads.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     pub(super) fn skeleton(&self) -> &Arc<Skeleton> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Duration;
 
 use rmq_remoting::{Answer, BoxFuture, PendingAnswer, PendingWrite, RemotingError, ResponseCode};
 use tokio::time::Instant;
@@ -37,8 +38,16 @@ pub(crate) trait Wait: Sized + 'static {
         cx: &Context<'_>,
     ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
-    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
+    /// When what was waited for was there.
+    fn ended_at(pending: &Self::Pending) -> Instant;
+
+    /// Ends the send with its first attempt, which took so long, if that went as nearly all do. `None`: it is not over, and nothing was done.
+    fn end_well(
+        delivery: &mut Delivery<'_>,
+        answer: &Self::Answer,
+        started: Instant,
+        lasted: Duration,
+    ) -> Option<Self::Ended>;
 
     /// What the caller gets of a send that ended well.
     fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
@@ -85,8 +94,14 @@ impl Wait for Answered {
     }
 
     #[inline]
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<Receipt> {
-        delivery.end_well(answer, started)
+    fn ended_at(pending: &PendingAnswer) -> Instant {
+        // The connection has looked at the clock.
+        pending.answered_at().unwrap_or_else(Instant::now)
+    }
+
+    #[inline]
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant, lasted: Duration) -> Option<Receipt> {
+        delivery.end_well(answer, started, lasted)
     }
 
     #[inline]
@@ -142,8 +157,12 @@ impl Wait for Written {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
-        delivery.end_oneway_well(started)
+    fn ended_at(_: &PendingWrite) -> Instant {
+        Instant::now()
+    }
+
+    fn end_well(delivery: &mut Delivery<'_>, (): &(), _: Instant, lasted: Duration) -> Option<()> {
+        delivery.end_oneway_well(lasted)
     }
 
     fn sent((): (), (): ()) {}
