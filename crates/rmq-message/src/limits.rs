@@ -22,6 +22,8 @@ pub struct MessageLimits {
     max_body_bytes: usize,
     max_properties_bytes: usize,
     added: Vec<(Cow<'static, str>, usize)>,
+    /// Bytes of the text form of all that is added, to a message that has none of it.
+    added_bytes: usize,
 }
 
 impl MessageLimits {
@@ -57,6 +59,8 @@ impl MessageLimits {
             Some((_, bytes)) => *bytes = value_bytes,
             None => self.added.push((name, value_bytes)),
         }
+        let pairs = self.added.iter().map(|(name, bytes)| encoded_pair_len(name.len(), *bytes));
+        self.added_bytes = pairs.fold(0, usize::saturating_add);
         self
     }
 
@@ -70,6 +74,12 @@ impl MessageLimits {
     #[must_use]
     pub const fn properties_limit(&self) -> usize {
         self.max_properties_bytes
+    }
+
+    /// Whether the properties are within the limit even if none of those that the client adds is among them, as nearly always.
+    #[inline]
+    pub(crate) fn certainly_hold(&self, properties: &Properties) -> bool {
+        properties.encoded_len().saturating_add(self.added_bytes) <= self.max_properties_bytes
     }
 
     /// Bytes of the text form of these properties and those that the client adds.
@@ -89,6 +99,7 @@ impl Default for MessageLimits {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             max_properties_bytes: Self::DEFAULT_MAX_PROPERTIES_BYTES,
             added: Vec::new(),
+            added_bytes: 0,
         }
     }
 }
@@ -114,5 +125,20 @@ mod tests {
         assert_eq!(limits.properties_bytes(&shorter), 42, "the longer of both: the client's");
         let longer = Properties::from_iter([(property_key::UNIQ_KEY, "x".repeat(40))]);
         assert_eq!(limits.properties_bytes(&longer), longer.encoded_len(), "the longer of both: the message's");
+    }
+
+    #[test]
+    fn what_certainly_holds_does_and_only_a_few_bytes_less_are_uncertain() {
+        let limits = MessageLimits::default().max_properties_bytes(100).adds_property(property_key::UNIQ_KEY, 32);
+        for name in ["name", property_key::UNIQ_KEY] {
+            for length in 0..200 {
+                let properties = Properties::from_iter([(name, "x".repeat(length))]);
+                let bytes = limits.properties_bytes(&properties);
+                assert!(!limits.certainly_hold(&properties) || bytes <= 100, "{name} of {length}");
+                assert_eq!(limits.certainly_hold(&properties), properties.encoded_len() + 42 <= 100);
+            }
+        }
+        let endless = limits.adds_property("a", usize::MAX);
+        assert!(!endless.certainly_hold(&Properties::new()));
     }
 }

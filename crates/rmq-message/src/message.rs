@@ -44,9 +44,8 @@ impl Message {
     /// Starts a message. The body may be a `String`, a `Vec<u8>`, [`Bytes`], or text and bytes that live as long as
     /// the program; borrowed bytes have to be copied first: `Bytes::copy_from_slice(slice)`.
     pub fn new(topic: impl Into<Arc<str>>, body: impl Into<Bytes>) -> Self {
-        let mut properties = Properties::new();
         // every Java constructor writes it too
-        properties.set_static(property_key::WAIT, "true");
+        let properties = Properties::waiting();
         Self { topic: topic.into(), body: body.into(), properties, flag: 0, transaction_id: None, defect: None }
     }
 
@@ -191,6 +190,9 @@ impl Message {
         }
         // also what properties_mut let in
         validate_properties(&self.properties)?;
+        if limits.certainly_hold(&self.properties) {
+            return Ok(());
+        }
         let (bytes, limit) = (limits.properties_bytes(&self.properties), limits.properties_limit());
         if bytes > limit {
             return Err(MessageError::PropertiesTooLarge { bytes, limit });

@@ -42,6 +42,11 @@ impl Properties {
         Self { wait: None, pairs: Vec::new() }
     }
 
+    /// Those that every message begins with.
+    pub(crate) const fn waiting() -> Self {
+        Self { wait: Some(true), pairs: Vec::new() }
+    }
+
     /// Makes an empty map with room for that many properties.
     #[must_use]
     pub fn with_capacity(properties: usize) -> Self {
@@ -108,8 +113,10 @@ impl Properties {
 
     /// Bytes of the text form: what counts against the limit of a message's properties.
     #[must_use]
+    #[inline]
     pub fn encoded_len(&self) -> usize {
-        self.iter().map(|(name, value)| encoded_pair_len(name.len(), value.len())).sum()
+        let wait = self.wait.map_or(0, |wait| encoded_pair_len(WAIT.len(), wait_text(wait).len()));
+        self.pairs.iter().fold(wait, |bytes, (name, value)| bytes + encoded_pair_len(name.len(), value.len()))
     }
 
     /// Writes the text form, with a separator behind the last value too, as Java does since 5.2.0 and did up to
@@ -348,6 +355,13 @@ mod tests {
         }
         let alone = Properties::from_iter([(WAIT, "true")]);
         assert_eq!((alone.len(), alone.is_empty(), format!("{alone:?}")), (1, false, r#"{"WAIT": "4 bytes"}"#.into()));
+    }
+
+    #[test]
+    fn what_every_message_begins_with_is_set_like_any_other() {
+        let mut properties = Properties::new();
+        properties.set_static(WAIT, "true");
+        assert_eq!((Properties::waiting().wait, Properties::waiting()), (properties.wait, properties));
     }
 
     #[test]

@@ -148,15 +148,25 @@ impl UniqueId {
     }
 
     fn stamp(&mut self, time: [u8; 4], counter: u16) {
-        let time = hex::eight_digits(u32::from_be_bytes(time));
-        let [_, _, _, _, counter @ ..] = hex::eight_digits(counter.into());
-        let at = (self.behind_ip() + 6) * 2;
-        if let Some((digits, rest)) = self.text.get_mut(at..).and_then(<[u8]>::split_first_chunk_mut) {
-            *digits = time;
-            if let Some(digits) = rest.first_chunk_mut() {
-                *digits = counter;
-            }
+        let digits = Self::end(time, counter);
+        // The place of which is known beforehand.
+        let end = match self.length {
+            Length::V4 => self.text[..SHORT].last_chunk_mut(),
+            Length::V6 => self.text.last_chunk_mut(),
+        };
+        if let Some(end) = end {
+            *end = digits;
         }
+    }
+
+    /// Digits of time and counter.
+    const END: usize = 12;
+
+    #[inline]
+    fn end(time: [u8; 4], counter: u16) -> [u8; Self::END] {
+        let [a, b, c, d, e, f, g, h] = hex::eight_digits(u32::from_be_bytes(time));
+        let [_, _, _, _, i, j, k, l] = hex::eight_digits(counter.into());
+        [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
     /// Bytes (not digits) that the address takes.

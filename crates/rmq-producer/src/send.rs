@@ -21,6 +21,7 @@ mod lane;
 mod namespace;
 mod options;
 mod prepare;
+mod property_text;
 mod reply;
 mod retry;
 mod retry_budget;
@@ -52,6 +53,7 @@ use crate::namespace::Namespace;
 use faults::Faults;
 use gate::Gate;
 pub(crate) use options::SendOptions;
+use property_text::PropertyText;
 use retry_budget::RetryBudget;
 pub(crate) use sending::{Answered, Sending, Written};
 use topics::Topics;
@@ -65,6 +67,7 @@ pub(crate) struct Sender {
     /// Its place in the instance.
     instance: Member,
     ids: Arc<UniqueIdGenerator>,
+    property_text: PropertyText,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
     topics: Topics,
@@ -98,6 +101,8 @@ impl Sender {
         let random = instance.random();
         let ids = Arc::new(UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64()));
         let namespace = config.name_prefix();
+        let prefix = namespace.prefix().map(|prefix| &**prefix);
+        let property_text = PropertyText::new(config.header_encoding, prefix, &ids);
         let mut limits = config.limits.clone().adds_property(property_key::UNIQ_KEY, ids.id_len());
         if let Some(namespace) = namespace.prefix() {
             limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
@@ -120,6 +125,7 @@ impl Sender {
             namespace,
             instance,
             ids,
+            property_text,
             limits,
             topics,
             faults,

@@ -3,6 +3,7 @@
 //! Dial, room, write and answer of a call share its one deadline.
 
 mod builder;
+mod calling;
 mod calls;
 mod line;
 mod oneway;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use crate::answer::Answer;
 use crate::clock::{Random, WallClock};
 use crate::code::ResponseCode;
-use crate::codec::RequestTemplate;
+use crate::codec::{OpenField, RequestTemplate};
 use crate::command::RemotingCommand;
 use crate::config::RemotingConfig;
 use crate::connection::{Connection, Settings};
@@ -98,10 +99,10 @@ impl RemotingClient {
     pub fn template<const N: usize>(
         &self,
         mut request: RemotingCommand,
-        names: [&'static str; N],
+        fields: [impl Into<OpenField>; N],
     ) -> Result<RequestTemplate<N>, FrameError> {
         self.add_fields(&mut request);
-        RequestTemplate::new(request, names)
+        RequestTemplate::new(request, fields)
     }
 
     /// Returns the way to `to`, for whoever sends there again and again: a request by it need not look for its connection.

@@ -9,13 +9,17 @@
 
 mod answers;
 mod binary;
+mod constant;
 mod decimal;
 mod foreign;
+mod header_text;
 mod json;
 mod layout;
 mod limits;
+mod pen;
 mod plain_text;
 mod skeleton;
+mod slate;
 mod template;
 mod values;
 
@@ -23,9 +27,12 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 pub(crate) use answers::AnswerReader;
+pub use header_text::{HeaderPiece, HeaderText};
 pub use limits::FrameLimits;
+pub(crate) use pen::Pen;
 pub(crate) use skeleton::{Field, Skeleton};
-pub use template::{FieldValue, FilledRequest, RequestTemplate};
+pub(crate) use slate::Slate;
+pub use template::{FieldValue, FilledRequest, OpenField, RequestTemplate};
 pub(crate) use values::Values;
 
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
@@ -157,6 +164,7 @@ trait Parts {
 
 /// Appends length word, header length word and the header that `header` writes, which has at least `text` bytes, for a
 /// frame with `body` bytes of body. On an error `out` is as it was.
+#[inline]
 fn put_head(
     encoding: HeaderEncoding,
     text: usize,
@@ -178,29 +186,33 @@ fn put_head(
         check_header(header, max_header)?;
         Ok((header, check_frame(HEAD + header + body, limits)?))
     });
-    let (header, length) = match written {
-        Ok(lengths) => lengths,
+    match written {
+        Ok((header, length)) => {
+            // At most three bytes, so that the fourth is free.
+            let word = u32::try_from(header).unwrap_or(u32::MAX) | u32::from(type_byte(encoding)) << 24;
+            let head = u64::from(length) << 32 | u64::from(word);
+            if let Some(place) = out[start..].first_chunk_mut() {
+                *place = head.to_be_bytes();
+            }
+            Ok(())
+        }
         Err(error) => {
             out.truncate(start);
-            return Err(error);
+            Err(error)
         }
-    };
-    let [_, high, middle, low] = u32::try_from(header).unwrap_or(u32::MAX).to_be_bytes();
-    let mut head = [0; HEAD];
-    head[..LENGTH_WORD].copy_from_slice(&length.to_be_bytes());
-    head[LENGTH_WORD..].copy_from_slice(&[type_byte(encoding), high, middle, low]);
-    out[start..start + HEAD].copy_from_slice(&head);
-    Ok(())
+    }
 }
 
 /// The length word of a frame of `total` bytes.
-fn check_frame(total: usize, limits: &FrameLimits) -> Result<i32, FrameError> {
-    match i32::try_from(total - LENGTH_WORD) {
-        Ok(length) if total <= limits.max_frame_bytes => Ok(length),
+#[inline]
+fn check_frame(total: usize, limits: &FrameLimits) -> Result<u32, FrameError> {
+    match u32::try_from(total - LENGTH_WORD) {
+        Ok(length @ ..=MAX_LENGTH) if total <= limits.max_frame_bytes => Ok(length),
         _ => Err(FrameError::TooLarge { length: total as u64, limit: limits.max_frame_bytes }),
     }
 }
 
+#[inline]
 fn check_header(length: usize, limit: usize) -> Result<(), FrameError> {
     if length > limit { Err(FrameError::HeaderTooLarge { length, limit }) } else { Ok(()) }
 }
@@ -303,6 +315,9 @@ const LENGTH_WORD: usize = 4;
 
 /// Bytes of the length word and the header length word.
 const HEAD: usize = 8;
+
+/// The largest length that is a positive number for peers.
+const MAX_LENGTH: u32 = i32::MAX.unsigned_abs();
 
 /// The longest header that three bytes can announce.
 const MAX_HEADER: usize = 0xFF_FFFF;

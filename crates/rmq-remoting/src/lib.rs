@@ -42,7 +42,9 @@ pub use answer::{Answer, AnswerFields, FieldText};
 pub use client::{Line, RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
 pub use code::{RequestCode, ResponseCode};
-pub use codec::{FieldValue, FilledRequest, FrameCodec, FrameLimits, RequestTemplate};
+pub use codec::{
+    FieldValue, FilledRequest, FrameCodec, FrameLimits, HeaderPiece, HeaderText, OpenField, RequestTemplate,
+};
 pub use command::{HeaderEncoding, RemotingCommand};
 pub use config::{ConfigError, RemotingConfig};
 pub use connection::Connection;

@@ -43,6 +43,7 @@ impl sealed::Encode for RemotingCommand {
 }
 
 pub(crate) mod sealed {
+    use crate::codec::Pen;
     use crate::{FrameError, FrameLimits};
 
     /// The part of a request frame that only this crate writes and calls.
@@ -56,6 +57,17 @@ pub(crate) mod sealed {
             out: &mut Vec<u8>,
             limits: &FrameLimits,
         ) -> Result<(), FrameError>;
+
+        /// Writes what `encode_head` appends for a request that is answered, if that can be done in place. `None`: it cannot, or breaks a
+        /// limit, or there is less room than [`head_room`](Self::head_room).
+        fn write_head<'p>(&self, _opaque: i32, _limits: &FrameLimits, _pen: Pen<'p>) -> Option<Pen<'p>> {
+            None
+        }
+
+        /// Bytes of room that `write_head` needs at most.
+        fn head_room(&self) -> usize {
+            0
+        }
 
         /// Whether its header was made beforehand, with all that every request of the client has in it.
         fn is_rendered(&self) -> bool;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rmq_remoting::{
-    Answer, Endpoint, FieldText, Line, PendingAnswer, RemotingClient, RemotingCommand, RequestCode, RequestTemplate,
-    SystemClock, WallClock as _,
+    Answer, Endpoint, FieldText, Line, OpenField, PendingAnswer, RemotingClient, RemotingCommand, RequestCode,
+    RequestTemplate, SystemClock, WallClock as _,
 };
 
 use crate::contestant::{Contestant, Latencies};
@@ -47,7 +47,7 @@ impl Transport {
             runtime: runtime::new()?,
             client: RemotingClient::builder().build()?,
             to: Endpoint::parse(address)?,
-            template: Arc::new(RequestTemplate::new(request, ["e", "g", "i"])?),
+            template: Arc::new(RequestTemplate::new(request, [OpenField::Millis("g"), "e".into(), "i".into()])?),
             window,
         })
     }
@@ -101,7 +101,7 @@ impl Sender {
         for number in 0..messages {
             let started = (number % every == 0).then(Instant::now);
             let queue = i32::try_from(number % 8).unwrap_or_default();
-            let values = [queue.into(), SystemClock.now_millis().into(), self.properties.next().into()];
+            let values = [SystemClock.now_millis().into(), queue.into(), self.properties.next().into()];
             let request = self.template.fill(values, &self.body);
             let answer = self.line.invoke_frame(&request, TIMEOUT).await?;
             self.places.check(answer)?;
@@ -121,7 +121,7 @@ impl Sender {
             }
             let started = (number % every == 0).then(Instant::now);
             let queue = i32::try_from(number % 8).unwrap_or_default();
-            let values = [queue.into(), SystemClock.now_millis().into(), self.properties.next().into()];
+            let values = [SystemClock.now_millis().into(), queue.into(), self.properties.next().into()];
             let request = self.template.fill(values, &self.body);
             window.push_back((self.line.submit(&request, TIMEOUT).await?, started));
         }

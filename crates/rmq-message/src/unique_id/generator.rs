@@ -88,12 +88,22 @@ impl UniqueIdGenerator {
 
     /// Makes the next id, as [`next`](Self::next) does, in its short form.
     #[must_use]
+    #[inline]
     pub fn next_stamp(&self, now_ms: i64) -> UniqueIdStamp {
-        UniqueIdStamp(self.advance(now_ms).pack())
+        let now_ms = now_ms.clamp(0, Moment::LAST_MS);
+        let mut last = self.state.load(Ordering::Relaxed);
+        loop {
+            let next = Moment::next_word(last, now_ms);
+            match self.state.compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return UniqueIdStamp(next),
+                Err(actual) => last = actual,
+            }
+        }
     }
 
     /// Writes out an id that this generator has made: the same one, however often and whenever it is asked.
     #[must_use]
+    #[inline]
     pub fn id(&self, stamp: UniqueIdStamp) -> UniqueId {
         let moment = Moment::unpack(stamp.0);
         let [_, _, _, _, time @ ..] = self.since_month_start(moment.ms).to_be_bytes();
@@ -105,27 +115,36 @@ impl UniqueIdGenerator {
         id
     }
 
+    /// What its ids begin with, as long as the clock was not set back: all but their last twelve digits.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        let text = self.template.as_str();
+        &text[..text.len() - UniqueId::END]
+    }
+
+    /// The last twelve digits of an id that this generator has made, if it begins with the [prefix](Self::prefix).
+    #[must_use]
+    #[inline]
+    pub fn end(&self, stamp: UniqueIdStamp) -> Option<[u8; 12]> {
+        let moment = Moment::unpack(stamp.0);
+        (moment.set_back == 0).then(|| {
+            let [_, _, _, _, time @ ..] = self.since_month_start(moment.ms).to_be_bytes();
+            UniqueId::end(time, self.first_counter.wrapping_add(moment.nth))
+        })
+    }
+
+    #[inline]
     fn since_month_start(&self, ms: i64) -> i64 {
         // every month has 28 days: as long as no more have passed, it is still the same one
         let since = ms.saturating_sub(self.month_start_ms.load(Ordering::Relaxed));
-        if (0..SHORTEST_MONTH_MS).contains(&since) {
-            return since;
-        }
+        if (0..SHORTEST_MONTH_MS).contains(&since) { since } else { self.look_for_month(ms) }
+    }
+
+    #[cold]
+    fn look_for_month(&self, ms: i64) -> i64 {
         let month_start_ms = MonthStarts::at_offset(ms, self.utc_offset_seconds).current_ms();
         self.month_start_ms.store(month_start_ms, Ordering::Relaxed);
         ms.saturating_sub(month_start_ms)
-    }
-
-    fn advance(&self, now_ms: i64) -> Moment {
-        let now_ms = now_ms.clamp(0, Moment::LAST_MS);
-        let mut last = self.state.load(Ordering::Relaxed);
-        loop {
-            let next = Moment::unpack(last).following(now_ms);
-            match self.state.compare_exchange_weak(last, next.pack(), Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return next,
-                Err(actual) => last = actual,
-            }
-        }
     }
 }
 
@@ -148,6 +167,17 @@ impl Moment {
     const LAST_MS: i64 = (1 << 44) - 1;
     const TOLERATED_MS: i64 = 1_000;
 
+    /// The word of the moment that follows that of `word`. Within a millisecond there is nothing to unpack.
+    #[inline]
+    const fn next_word(word: u64, now_ms: i64) -> u64 {
+        let ms = word >> 16 & Self::LAST_MS.unsigned_abs();
+        if now_ms.unsigned_abs() == ms && word & 0xFFFF != 0xFFFF {
+            word + 1
+        } else {
+            Self::unpack(word).following(now_ms).pack()
+        }
+    }
+
     const fn following(self, now_ms: i64) -> Self {
         let Self { ms, nth, set_back } = self;
         if now_ms > ms {
@@ -161,10 +191,9 @@ impl Moment {
         }
     }
 
-    fn pack(self) -> u64 {
+    const fn pack(self) -> u64 {
         // LAST_MS bounds it from above, the clamp from below
-        let ms = u64::try_from(self.ms).unwrap_or_default();
-        u64::from(self.set_back) << 60 | ms << 16 | u64::from(self.nth)
+        (self.set_back as u64) << 60 | self.ms.unsigned_abs() << 16 | self.nth as u64
     }
 
     const fn unpack(word: u64) -> Self {
@@ -227,6 +256,15 @@ mod tests {
         let stamps = times.map(|now_ms| one.next_stamp(now_ms));
         let ids = times.map(|now_ms| other.next(now_ms));
         assert_eq!(stamps.map(|stamp| one.id(stamp)), ids);
+        let in_two = |stamp| {
+            let end = one.end(stamp)?;
+            Some(one.prefix().to_owned() + std::str::from_utf8(&end).unwrap())
+        };
+        assert_eq!(in_two(stamps[0]).as_deref(), Some(ids[0].as_str()));
+        for (stamp, id) in stamps.into_iter().zip(ids) {
+            let begins_so = id.as_str().starts_with(one.prefix());
+            assert_eq!(in_two(stamp), begins_so.then(|| id.to_string()), "the clock was set back three times");
+        }
         let mut backwards = stamps;
         backwards.reverse();
         let mut again = backwards.map(|stamp| one.id(stamp));
@@ -268,6 +306,21 @@ mod tests {
         let ids: HashSet<UniqueId> = clock.iter().map(|ms| generator.next(NOVEMBER + ms)).collect();
         assert_eq!(ids.len(), clock.len());
         assert_eq!(generator.next(NOVEMBER).identity().wrapping_sub(generator.identity), 3, "set back far three times");
+    }
+
+    #[test]
+    fn the_short_way_to_the_next_moment_is_the_long_one() {
+        for ms in [0, 1, 5_000, 1_000_000, Moment::LAST_MS - 1, Moment::LAST_MS] {
+            for nth in [0, 1, u16::MAX - 1, u16::MAX] {
+                for now_ms in [0, ms, (ms + 1).min(Moment::LAST_MS), (ms - 1).max(0), (ms - 1_001).max(0)] {
+                    for set_back in [0, 1, 15] {
+                        let last = Moment { ms, nth, set_back };
+                        let next = Moment::next_word(last.pack(), now_ms);
+                        assert_eq!(Moment::unpack(next), last.following(now_ms), "{last:?} at {now_ms}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
+use rmq_remoting::{Answer, Deadline, Endpoint, HeaderText, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 use tracing::{Level, debug, level_enabled};
 
@@ -152,7 +152,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<Answer, RemotingError> {
         let answer = {
-            let mut properties = Vec::new();
+            let mut properties = HeaderText::default();
             self.write_properties(prepared, &mut properties);
             let born = self.instance.remoting().clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
@@ -171,7 +171,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<(), RemotingError> {
         let write = {
-            let mut properties = Vec::new();
+            let mut properties = HeaderText::default();
             self.write_properties(prepared, &mut properties);
             let born = self.instance.remoting().clock().now_millis();
             let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
@@ -224,7 +224,6 @@ impl Sender {
     ) -> Result<R, Box<RemotingError>> {
         // Taken out, so that nobody is in the way who sends while a waker runs.
         let mut properties = PROPERTIES.take();
-        properties.clear();
         self.write_properties(prepared, &mut properties);
         let result = match self.request(target, prepared, &properties, born_timestamp) {
             Ok(request) => with(&request),
@@ -359,5 +358,5 @@ fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elaps
 }
 
 thread_local! {
-    static PROPERTIES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static PROPERTIES: Cell<HeaderText> = const { Cell::new(HeaderText::new()) };
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
-    Endpoint, FieldValue, FilledRequest, FrameError, Line, RemotingCommand, RequestCode, RequestFrame, RequestTemplate,
+    Endpoint, FieldValue, FilledRequest, FrameError, HeaderText, Line, OpenField, RemotingCommand, RequestCode,
+    RequestFrame, RequestTemplate,
 };
 
 use super::Sender;
@@ -32,7 +33,6 @@ pub(super) struct Lane {
 }
 
 /// A queue, and the way to it.
-#[derive(Clone)]
 pub(crate) struct Target {
     pub(super) lane: Arc<Lane>,
     pub(super) queue_id: i32,
@@ -42,14 +42,16 @@ pub(crate) struct Target {
 
 /// The header of a send, but for what differs.
 enum Header {
-    Plain(Box<RequestTemplate<5>>),
+    /// Without and with flags.
+    Plain(Box<(RequestTemplate<3>, RequestTemplate<5>)>),
     /// Of a `%RETRY%` topic: how often consumers gave the message back, without and with how often they may.
     Retry(Box<(RequestTemplate<6>, RequestTemplate<7>)>),
 }
 
 /// The request of one attempt.
 pub(super) enum Request<'a> {
-    Plain(FilledRequest<'a, 5>),
+    Plain(FilledRequest<'a, 3>),
+    Flagged(FilledRequest<'a, 5>),
     Retry(FilledRequest<'a, 6>),
     RetryAtMost(FilledRequest<'a, 7>),
 }
@@ -86,6 +88,15 @@ impl Lane {
     }
 }
 
+// By hand, to be part of the hot way.
+impl Clone for Target {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        let logical = if self.logical.is_some() { self.logical.clone() } else { None };
+        Self { lane: Arc::clone(&self.lane), queue_id: self.queue_id, logical }
+    }
+}
+
 impl Target {
     /// An attempt that ends well.
     #[inline(always)]
@@ -116,29 +127,25 @@ impl Sender {
     ///
     /// # Errors
     /// No header can carry what is the same for every message of the lane.
+    #[inline]
     pub(super) fn request<'a>(
         &self,
         target: &'a Target,
         prepared: &'a Prepared,
-        properties: &'a [u8],
+        properties: &'a HeaderText,
         born_timestamp: i64,
     ) -> Result<Request<'a>, FrameError> {
-        let header =
-            target.lane.header.get_or_init(|| self.header(&target.lane)).as_ref().map_err(FrameError::clone)?;
-        let queue: FieldValue<'_> = target.queue_id.into();
-        let (sys_flag, born): (FieldValue<'_>, FieldValue<'_>) = (prepared.sys_flag.into(), born_timestamp.into());
-        let (flag, properties): (FieldValue<'_>, FieldValue<'_>) = (prepared.flag().into(), properties.into());
-        let (reconsumed, body) = (prepared.reconsumed(), prepared.body());
-        let times = reconsumed.times.into();
-        Ok(match (header, reconsumed.at_most) {
-            (Header::Plain(header), _) => Request::Plain(header.fill([queue, sys_flag, born, flag, properties], body)),
-            (Header::Retry(headers), None) => {
-                Request::Retry(headers.0.fill([queue, sys_flag, born, flag, properties, times], body))
+        let header = match target.lane.header.get_or_init(|| self.header(&target.lane)) {
+            Ok(header) => header,
+            Err(error) => return Err(error.clone()),
+        };
+        match header {
+            Header::Plain(headers) if prepared.sys_flag == 0 && prepared.flag() == 0 => {
+                let values = [born_timestamp.into(), target.queue_id.into(), properties.into()];
+                Ok(Request::Plain(headers.0.fill(values, prepared.body())))
             }
-            (Header::Retry(headers), Some(most)) => Request::RetryAtMost(
-                headers.1.fill([queue, sys_flag, born, flag, properties, times, most.into()], body),
-            ),
-        })
+            header => Ok(unusual(header, target, prepared, properties, born_timestamp)),
+        }
     }
 
     fn header(&self, lane: &Lane) -> Result<Header, FrameError> {
@@ -147,13 +154,16 @@ impl Sender {
             SendHeaderVersion::V1 => VARIABLE_LONG,
             SendHeaderVersion::V2 => VARIABLE_SHORT,
         };
-        let [queue, sys_flag, born, flag, properties, times, most] = names;
+        let [queue, sys_flag, _, flag, properties, times, most] = names.map(OpenField::Any);
+        let [_, _, born, ..] = names.map(OpenField::Millis);
         if !is_retry_topic(&lane.destination.topic) {
-            let names = [queue, sys_flag, born, flag, properties];
-            return Ok(Header::Plain(Box::new(remoting.template(self.command(lane, None), names)?)));
+            let plain = remoting.template(self.command(lane, None), [born, queue, properties])?;
+            let fields = [born, sys_flag, flag, queue, properties];
+            let flagged = remoting.template(self.command(lane, None), fields)?;
+            return Ok(Header::Plain(Box::new((plain, flagged))));
         }
-        let open = [queue, sys_flag, born, flag, properties, times];
-        let bounded = [queue, sys_flag, born, flag, properties, times, most];
+        let open = [born, sys_flag, flag, queue, properties, times];
+        let bounded = [born, sys_flag, flag, queue, properties, times, most];
         let open = remoting.template(self.command(lane, None), open)?;
         let bounded = remoting.template(self.command(lane, Some(0)), bounded)?;
         Ok(Header::Retry(Box::new((open, bounded))))
@@ -187,10 +197,37 @@ impl Sender {
     }
 }
 
+/// Makes the request of a message with flags, or of one that was given back.
+fn unusual<'a>(
+    header: &'a Header,
+    target: &'a Target,
+    prepared: &'a Prepared,
+    properties: &'a HeaderText,
+    born_timestamp: i64,
+) -> Request<'a> {
+    let (queue, properties): (FieldValue<'_>, FieldValue<'_>) = (target.queue_id.into(), properties.into());
+    let (born, body): (FieldValue<'_>, _) = (born_timestamp.into(), prepared.body());
+    let (sys_flag, flag): (FieldValue<'_>, FieldValue<'_>) = (prepared.sys_flag.into(), prepared.flag().into());
+    let reconsumed = prepared.reconsumed();
+    let times = reconsumed.times.into();
+    match (header, reconsumed.at_most) {
+        (Header::Plain(headers), _) => {
+            Request::Flagged(headers.1.fill([born, sys_flag, flag, queue, properties], body))
+        }
+        (Header::Retry(headers), None) => {
+            Request::Retry(headers.0.fill([born, sys_flag, flag, queue, properties, times], body))
+        }
+        (Header::Retry(headers), Some(most)) => {
+            Request::RetryAtMost(headers.1.fill([born, sys_flag, flag, queue, properties, times, most.into()], body))
+        }
+    }
+}
+
 impl Request<'_> {
     pub(super) fn frame(&self) -> &dyn RequestFrame {
         match self {
             Self::Plain(request) => request,
+            Self::Flagged(request) => request,
             Self::Retry(request) => request,
             Self::RetryAtMost(request) => request,
         }

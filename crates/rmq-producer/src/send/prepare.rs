@@ -6,10 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use rmq_message::{
-    Message, MessageError, NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, SysFlag, TransactionType, UniqueIdGenerator,
-    UniqueIdStamp, property_key,
-};
+use rmq_message::{Message, MessageError, SysFlag, TransactionType, UniqueIdGenerator, UniqueIdStamp, property_key};
 
 use super::Sender;
 use super::compress::Compressed;
@@ -40,8 +37,7 @@ impl Sender {
     /// Gives a valid message its unique id, unless it has one, and what `compressed` made of its body.
     pub(super) fn prepare(&self, prepared: &mut Prepared, compressed: Option<Compressed>, now_millis: i64) {
         if prepared.message.unique_id().is_none() {
-            prepared.made_id = self.ids.next_stamp(now_millis);
-            prepared.has_made_id = true;
+            prepared.give_id(self.ids.next_stamp(now_millis));
         }
         let mut sys_flag = SysFlag::default();
         if let Some((packed, kind)) = compressed {
@@ -49,28 +45,6 @@ impl Sender {
             sys_flag = sys_flag.with_compression(kind);
         }
         prepared.sys_flag = sys_flag.with_transaction(transaction(&prepared.message)).0;
-    }
-
-    /// Appends the text of all properties that the broker gets, those included that are added here.
-    pub(super) fn write_properties(&self, prepared: &Prepared, text: &mut Vec<u8>) {
-        let namespace = self.namespace.prefix();
-        let of_retry_topic = is_retry_topic(prepared.message.topic());
-        let given = prepared.message.properties();
-        if namespace.is_none() && !of_retry_topic {
-            given.encode_into_bytes(text);
-        } else {
-            let is_replaced = |name: &str| namespace.is_some() && name == property_key::INSTANCE_ID;
-            let is_moved = |name: &str| of_retry_topic && Reconsumed::PROPERTIES.contains(&name);
-            for (name, value) in given.iter().filter(|(name, _)| !is_replaced(name) && !is_moved(name)) {
-                write_property(text, name, value.as_bytes());
-            }
-        }
-        if prepared.has_made_id {
-            write_property(text, property_key::UNIQ_KEY, self.ids.id(prepared.made_id).as_bytes());
-        }
-        if let Some(namespace) = namespace {
-            write_property(text, property_key::INSTANCE_ID, namespace.as_bytes());
-        }
     }
 }
 
@@ -85,7 +59,7 @@ fn transaction(message: &Message) -> TransactionType {
 }
 
 impl Reconsumed {
-    const PROPERTIES: [&str; 2] = [property_key::RECONSUME_TIME, property_key::MAX_RECONSUME_TIMES];
+    pub(super) const PROPERTIES: [&str; 2] = [property_key::RECONSUME_TIME, property_key::MAX_RECONSUME_TIMES];
 
     /// Reads what a message of a retry topic says in its properties; nothing of any other.
     pub(super) fn of(message: &Message) -> Result<Self, MessageError> {
@@ -148,13 +122,22 @@ impl Prepared {
         self.message.user_flag()
     }
 
+    pub(super) fn give_id(&mut self, made: UniqueIdStamp) {
+        self.made_id = made;
+        self.has_made_id = true;
+    }
+
+    /// The unique id that was made for it, unless it has one of its own.
+    pub(super) fn made_id(&self) -> Option<UniqueIdStamp> {
+        self.has_made_id.then_some(self.made_id)
+    }
+
     /// The client's unique id.
     #[inline]
     pub(super) fn message_id(&self) -> MessageId {
-        if self.has_made_id {
-            MessageId::Made(self.made_id, OnceLock::new())
-        } else {
-            MessageId::Given(self.message.unique_id().unwrap_or_default().into())
+        match self.made_id() {
+            Some(made) => MessageId::Made(made, OnceLock::new()),
+            None => MessageId::Given(self.message.unique_id().unwrap_or_default().into()),
         }
     }
 
@@ -167,13 +150,3 @@ impl Prepared {
         }
     }
 }
-
-fn write_property(text: &mut Vec<u8>, name: &str, value: &[u8]) {
-    text.extend_from_slice(name.as_bytes());
-    text.push(NAME_VALUE);
-    text.extend_from_slice(value);
-    text.push(PROPERTY);
-}
-
-const NAME_VALUE: u8 = NAME_VALUE_SEPARATOR as u8;
-const PROPERTY: u8 = PROPERTY_SEPARATOR as u8;

@@ -1,37 +1,112 @@
 //! Numbers in decimal, written without allocating.
 
+use std::cell::Cell;
+
+use super::pen::Pen;
+
+/// Writes a number below 10⁸, if there is room.
+#[inline]
+pub(super) fn write(value: u64, pen: Pen<'_>) -> Option<Pen<'_>> {
+    match digit(value) {
+        Some(digit) => pen.block(digit, 1),
+        None if value < OF_NINE => {
+            let (digits, length) = leading(value);
+            pen.block(digits, length)
+        }
+        None => None,
+    }
+}
+
 /// Appends `value` in decimal.
 #[inline]
 pub(crate) fn put_decimal(out: &mut Vec<u8>, value: i64) {
     // Queues and flags mostly have one digit.
-    if let Ok(digit @ 0..=9) = u8::try_from(value) {
-        out.push(b'0' + digit);
-        return;
-    }
-    let rest = value.unsigned_abs();
-    if value < 0 {
-        out.push(b'-');
-    }
-    if rest < EIGHT {
-        put_leading(out, rest);
-    } else if rest < EIGHT * EIGHT {
-        put_leading(out, rest / EIGHT);
-        out.extend_from_slice(&eight_digits(rest % EIGHT));
-    } else {
-        put_leading(out, rest / (EIGHT * EIGHT));
-        out.extend_from_slice(&eight_digits(rest / EIGHT % EIGHT));
-        out.extend_from_slice(&eight_digits(rest % EIGHT));
+    match digit(value.unsigned_abs()) {
+        Some([digit]) if value >= 0 => out.push(digit),
+        _ => put_any(out, value),
     }
 }
 
-/// Appends a number below 10⁸ without zeros in front.
+fn put_any(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let value = value.unsigned_abs();
+    if value < OF_NINE {
+        put_leading(out, value);
+    } else if value < OF_NINE * OF_NINE {
+        put_leading(out, value / OF_NINE);
+        out.extend_from_slice(&eight_digits(value % OF_NINE));
+    } else {
+        put_leading(out, value / (OF_NINE * OF_NINE));
+        out.extend_from_slice(&eight_digits(value / OF_NINE % OF_NINE));
+        out.extend_from_slice(&eight_digits(value % OF_NINE));
+    }
+}
+
+/// A number of one digit.
+#[inline]
+pub(super) fn digit(value: u64) -> Option<[u8; 1]> {
+    u8::try_from(value).ok().filter(|value| *value < 10).map(|value| [b'0' + value])
+}
+
+/// The digits of a number of ten.
+#[inline]
+pub(super) fn ten_digits(value: u32) -> Option<[u8; 10]> {
+    if value < OF_TEN {
+        return None;
+    }
+    let [first, second] = two_digits(u64::from(value) / OF_NINE);
+    let [a, b, c, d, e, f, g, h] = eight_digits(u64::from(value) % OF_NINE);
+    Some([first, second, a, b, c, d, e, f, g, h])
+}
+
+/// The digits of a time in milliseconds, which has thirteen from 2001 to 2286. Many requests have the same, so the last one is kept.
+#[inline]
+pub(super) fn millis(value: u64) -> Option<[u8; 13]> {
+    let (known, digits) = LAST_MILLIS.get();
+    if known == value { Some(digits) } else { new_millis(value) }
+}
+
+fn new_millis(value: u64) -> Option<[u8; 13]> {
+    if !(OF_THIRTEEN..OF_FOURTEEN).contains(&value) {
+        return None;
+    }
+    let mut digits = [0; 13];
+    digits[..5].copy_from_slice(&eight_digits(value / OF_NINE)[3..]);
+    digits[5..].copy_from_slice(&eight_digits(value % OF_NINE));
+    LAST_MILLIS.set((value, digits));
+    Some(digits)
+}
+
+thread_local! {
+    static LAST_MILLIS: Cell<(u64, [u8; 13])> = const { Cell::new((OF_THIRTEEN, *b"1000000000000")) };
+}
+
+/// The digits of a number below 100.
+#[inline]
+fn two_digits(value: u64) -> [u8; 2] {
+    // Right up to 178.
+    let tens = (value * 103) >> 10;
+    let word = (tens | (value - tens * 10) << 8) + ZEROS;
+    let [tens, ones, ..] = word.to_le_bytes();
+    [tens, ones]
+}
+
+/// Appends a number below 10⁸.
 #[inline]
 fn put_leading(out: &mut Vec<u8>, value: u64) {
+    let (digits, length) = leading(value);
+    out.extend_from_slice(&digits);
+    out.truncate(out.len() - (digits.len() - length));
+}
+
+/// The digits of a number below 10⁸ without zeros in front, and how many they are.
+#[inline]
+fn leading(value: u64) -> ([u8; 8], usize) {
     let digits = u64::from_le_bytes(eight_digits(value));
     let zeros = ((digits ^ ZEROS).trailing_zeros() / 8).min(7);
-    out.extend_from_slice(&(digits >> (8 * zeros)).to_le_bytes());
-    // The digits moved to the front; what is behind them goes.
-    out.truncate(out.len() - zeros as usize);
+    ((digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize)
 }
 
 /// The digits of a number below 10⁸, all eight worked out side by side in one word.
@@ -49,7 +124,10 @@ fn eight_digits(value: u64) -> [u8; 8] {
 const ZEROS: u64 = u64::from_be_bytes([b'0'; 8]);
 
 /// The first number of nine digits.
-const EIGHT: u64 = 100_000_000;
+const OF_NINE: u64 = 100_000_000;
+const OF_TEN: u32 = 1_000_000_000;
+const OF_THIRTEEN: u64 = 1_000_000_000_000;
+const OF_FOURTEEN: u64 = 10_000_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -76,10 +154,24 @@ mod tests {
         }
         values.extend([u32::MAX, u32::MAX - 1].map(i64::from));
         values.push(i64::from(u32::MAX) + 1);
+        values.extend((0..200).map(|n| n * 50_251_256 + 1_000_000_007));
+        values.extend((0..200).flat_map(|n| [1_793_491_200_000 + n / 3 * 45_226_130_653, 1_793_491_200_000]));
         for value in values {
             let mut out = b"x".to_vec();
             put_decimal(&mut out, value);
-            assert_eq!(String::from_utf8(out).unwrap(), format!("x{value}"));
+            let expected = value.to_string();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x{expected}"));
+            let Ok(value) = u64::try_from(value) else { continue };
+            let of = |width: usize| (expected.len() == width).then_some(expected.as_bytes());
+            let mut room = [0; 32];
+            let written = write(value, Pen::new(&mut room)).map(|pen| 32 - pen.left());
+            assert_eq!(written, Some(expected.len()).filter(|_| value < OF_NINE));
+            assert_eq!(room[..written.unwrap_or_default()], expected.as_bytes()[..written.unwrap_or_default()]);
+            assert_eq!(digit(value).as_ref().map(|digits| &digits[..]), of(1), "{value}");
+            if let Ok(value) = u32::try_from(value) {
+                assert_eq!(ten_digits(value).as_ref().map(|digits| &digits[..]), of(10), "{value}");
+            }
+            assert_eq!(millis(value).as_ref().map(|digits| &digits[..]), of(13), "{value}");
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mu
             if at > 0 {
                 out.put_u8(b',');
             }
-            writer::text(out, name);
+            writer::text(out, name.as_bytes());
             out.put_u8(b':');
             parts.value(name, value, out)?;
         }
@@ -37,14 +37,14 @@ pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mu
     parts.flag(out);
     out.put_slice(b",\"language\":");
     match command.language.and_then(LanguageCode::name) {
-        Some(name) => writer::text(out, name),
+        Some(name) => writer::text(out, name.as_bytes()),
         None => out.put_slice(b"null"), // a missing member would be read as JAVA
     }
     out.put_slice(b",\"opaque\":");
     parts.opaque(out);
     if let Some(remark) = &command.remark {
         out.put_slice(b",\"remark\":");
-        writer::text(out, remark);
+        writer::text(out, remark.as_bytes());
     }
     // A leak of one of Java's getters, but there are servers that insist on it.
     out.put_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
@@ -69,7 +69,7 @@ impl Parts for Own {
     }
 
     fn value(&mut self, _: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FrameError> {
-        writer::text(out, value);
+        writer::text(out, value.as_bytes());
         Ok(())
     }
 }
@@ -142,6 +142,17 @@ fn ext_fields(json: &mut Scanner<'_>, limits: &FrameLimits) -> Result<Option<Ext
     })?;
     fields.settle();
     Ok(Some(fields))
+}
+
+/// What a text between quotes, written here, stands for.
+pub(super) fn unescaped(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return text;
+    }
+    let quoted = format!("\"{text}\"");
+    let raw = Scanner::new(&quoted, 1).string().map(Cow::into_owned);
+    // What is written here can be read.
+    raw.map_or(text, Cow::Owned)
 }
 
 /// Finds the values of a header that was read without an error, and counts its ext fields; `None` when it is one of an

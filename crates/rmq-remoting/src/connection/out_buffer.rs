@@ -8,6 +8,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf as _, Bytes};
 
+use crate::codec::{Pen, Slate};
+
 /// Bodies from this size on are not copied: below it a copy is cheaper than another slice in `writev`.
 const COPY_BELOW: usize = 4 * 1024;
 /// A tail that grew larger than this is given back to the allocator once it is empty.
@@ -17,7 +19,7 @@ pub(crate) const MAX_SLICES: usize = 64;
 #[derive(Default)]
 pub(crate) struct OutBuffer {
     segments: VecDeque<Bytes>,
-    tail: Vec<u8>,
+    tail: Slate,
     /// Bytes at the front of the tail that are written already.
     written: usize,
     len: usize,
@@ -34,27 +36,46 @@ impl OutBuffer {
         body: &Bytes,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let before = self.tail.len();
-        if let Err(error) = encode(&mut self.tail) {
-            self.tail.truncate(before);
-            return Err(error);
+        let copied: &[u8] = if body.len() < COPY_BELOW { body } else { &[] };
+        let mut added = self.tail.append_with(|out| {
+            encode(out)?;
+            out.extend_from_slice(copied);
+            Ok(())
+        })?;
+        if copied.len() < body.len() {
+            self.share(body);
+            added += body.len();
         }
-        let mut added = self.tail.len() - before;
-        if body.len() < COPY_BELOW {
-            self.tail.extend_from_slice(body);
-        } else {
-            self.close_tail();
-            self.segments.push_back(body.clone());
-        }
-        added += body.len();
         self.len += added;
         Ok(added)
     }
 
+    /// Appends a frame whose head is written in place, with `head_room` bytes of room at most. `None`: it could not be; nothing was appended.
+    #[inline]
+    pub(crate) fn try_push(
+        &mut self,
+        body: &Bytes,
+        head_room: impl FnOnce() -> usize,
+        write: impl Fn(Pen<'_>) -> Option<Pen<'_>>,
+    ) -> Option<usize> {
+        let added = if body.len() < COPY_BELOW {
+            self.tail.write(|| head_room() + body.len(), |pen| write(pen)?.slice(body))?
+        } else {
+            let head = self.tail.write(head_room, write)?;
+            self.share(body);
+            head + body.len()
+        };
+        self.len += added;
+        Some(added)
+    }
+
     /// Fills `slices` with what comes first and returns how many it used.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
-        let pieces =
-            self.segments.iter().map(|segment| &segment[..]).chain(std::iter::once(&self.tail[self.written..]));
+        let pieces = self
+            .segments
+            .iter()
+            .map(|segment| &segment[..])
+            .chain(std::iter::once(&self.tail.as_slice()[self.written..]));
         let mut used = 0;
         for (slot, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
             *slot = IoSlice::new(piece);
@@ -78,16 +99,22 @@ impl OutBuffer {
         if self.written == self.tail.len() {
             self.written = 0;
             if self.tail.capacity() > KEEP_AT_MOST {
-                self.tail = Vec::new();
+                self.tail = Slate::new();
             } else {
                 self.tail.clear();
             }
         }
     }
 
+    /// Appends a body without a copy of it.
+    fn share(&mut self, body: &Bytes) {
+        self.close_tail();
+        self.segments.push_back(body.clone());
+    }
+
     /// Makes a segment of the tail, so that something may come behind it that is not copied.
     fn close_tail(&mut self) {
-        let mut segment = Bytes::from(std::mem::take(&mut self.tail));
+        let mut segment = Bytes::from(std::mem::take(&mut self.tail).into_vec());
         segment.advance(std::mem::take(&mut self.written));
         if !segment.is_empty() {
             self.segments.push_back(segment);
@@ -149,6 +176,26 @@ mod tests {
             }
             assert_eq!(drain(buffer, step), expected);
         }
+    }
+
+    #[test]
+    fn frames_written_in_place_stand_between_the_others() {
+        let large = Bytes::from(vec![7; COPY_BELOW]);
+        let bodies = [Bytes::new(), Bytes::from_static(b"body"), Bytes::from(vec![8; COPY_BELOW - 1]), large];
+        let mut buffer = OutBuffer::default();
+        let mut expected = Vec::new();
+        for round in 0..40_u8 {
+            let head = [round; 300];
+            for body in &bodies {
+                let added = buffer.try_push(body, || head.len(), |pen| pen.slice(&head));
+                assert_eq!(added, Some(head.len() + body.len()));
+                assert_eq!(buffer.try_push(body, || head.len(), |pen| pen.slice(&head).and(None)), None);
+                push(&mut buffer, b"pushed", body);
+                expected.extend([&head[..], body, b"pushed", body].concat());
+            }
+        }
+        assert_eq!(buffer.len, expected.len());
+        assert_eq!(drain(buffer, 1000), expected);
     }
 
     #[test]

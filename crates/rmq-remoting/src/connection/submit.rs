@@ -44,7 +44,7 @@ impl Connection {
     /// Puts a request on the connection if that needs no waiting; its answer wakes `waker`. With the call goes the client's room.
     ///
     /// `None`: something has to be waited for, or the connection has ended; nothing was encoded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_call<F: RequestFrame + ?Sized>(
         self,
         request: &F,
@@ -110,7 +110,13 @@ impl Shared {
             return Err(Refused::Full);
         };
         let limits = &self.settings.config.frame_limits;
-        match state.out.push(request.body(), |out| request.encode_head(opaque, false, out, limits)) {
+        let body = request.body();
+        let written = state.out.try_push(body, || request.head_room(), |pen| request.write_head(opaque, limits, pen));
+        let written = match written {
+            Some(added) => Ok(added),
+            None => state.out.push(body, |out| request.encode_head(opaque, false, out, limits)),
+        };
+        match written {
             Ok(added) => state.enqueued += added as u64,
             Err(error) => {
                 // Under the same lock: nobody has missed the place meanwhile.

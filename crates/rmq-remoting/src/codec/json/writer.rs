@@ -9,10 +9,29 @@ pub(crate) fn number(out: &mut Vec<u8>, value: i32) {
 }
 
 /// Appends `text` in quotes, with the escapes of fastjson 2.
-pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    escaped(out, text.as_bytes());
+    escaped(out, text);
     out.push(b'"');
+}
+
+/// Whether a text stands between quotes as it is.
+#[inline]
+pub(crate) fn is_raw(text: &[u8]) -> bool {
+    // The last block overlaps the one before, so that there is no rest.
+    match (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+        (Some(first), Some(last)) => {
+            !has_escape(first) & !has_escape(last)
+                && (text.len() <= 32
+                    || text.chunks_exact(16).all(|block| block.first_chunk().is_some_and(|block| !has_escape(block))))
+        }
+        _ => match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            (Some(first), Some(last)) => {
+                to_escape(u64::from_le_bytes(*first)) | to_escape(u64::from_le_bytes(*last)) == 0
+            }
+            _ => !text.iter().fold(false, |odd, byte| odd | is_escaped(*byte)),
+        },
+    }
 }
 
 /// Appends what stands between the quotes of `text`.
@@ -49,6 +68,28 @@ pub(crate) fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// What stands for a character between quotes, and its length.
+#[inline]
+pub(crate) fn escaped_char(character: char) -> ([u8; 8], usize) {
+    match u8::try_from(character) {
+        Ok(byte) if is_escaped(byte) => escape(byte),
+        _ => utf8(character),
+    }
+}
+
+/// A character, and its length.
+#[inline]
+pub(crate) fn utf8(character: char) -> ([u8; 8], usize) {
+    match u8::try_from(character) {
+        Ok(byte) if byte.is_ascii() => ([byte, 0, 0, 0, 0, 0, 0, 0], 1),
+        _ => {
+            let mut bytes = [0; 8];
+            let length = character.encode_utf8(&mut bytes).len();
+            (bytes, length)
+        }
+    }
+}
+
 #[inline]
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
     let (escape, length) = escape(byte);
@@ -57,6 +98,7 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
 }
 
 /// The escape of a byte that needs one, and its length.
+#[inline]
 fn escape(byte: u8) -> ([u8; 8], usize) {
     // What separates the properties of a message.
     if byte <= 2 {
@@ -87,7 +129,7 @@ mod tests {
     #[test]
     fn only_quotes_backslashes_and_control_characters_are_escaped() {
         let mut out = Vec::new();
-        text(&mut out, "a\"b\\c/d\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}\u{2028}é🚀");
+        text(&mut out, "a\"b\\c/d\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}\u{2028}é🚀".as_bytes());
         assert_eq!(String::from_utf8(out).unwrap(), "\"a\\\"b\\\\c/d\\b\\f\\n\\r\\t\\u0001\\u001f\u{7f}\u{2028}é🚀\"");
     }
 
@@ -95,8 +137,8 @@ mod tests {
     fn an_escape_is_right_wherever_it_stands() {
         let mut texts: Vec<String> = (0..30).map(|length| "é!".repeat(length)).collect();
         for odd in ["\u{1}", "\u{2}", "\"", "\\", "\n", "\u{1f}", "\u{0}"] {
-            for before in 0..20 {
-                for between in 0..10 {
+            for before in 0..35 {
+                for between in 0..18 {
                     texts.push(["a".repeat(before), odd.into(), "~".repeat(between), odd.into(), "é ".into()].concat());
                 }
             }
@@ -104,6 +146,9 @@ mod tests {
         for text in texts {
             let mut out = b"before".to_vec();
             escaped(&mut out, text.as_bytes());
+            let one_by_one = text.chars().map(escaped_char).flat_map(|(bytes, length)| bytes.into_iter().take(length));
+            assert_eq!(out[6..], one_by_one.collect::<Vec<u8>>());
+            assert_eq!(is_raw(text.as_bytes()), out[6..] == *text.as_bytes());
             let quoted = format!("\"{}\"", std::str::from_utf8(&out[6..]).unwrap());
             assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text, "{quoted}");
         }
