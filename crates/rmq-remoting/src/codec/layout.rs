@@ -8,11 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::HEAD;
-use super::skeleton::{Hole, Skeleton, ten_digits, whole_integer};
+use super::skeleton::{Hole, Skeleton, whole_integer};
 use super::values::{Bounds, Room, Values};
+use crate::HeaderEncoding;
 
 #[derive(Debug)]
 pub(super) struct Layout {
+    encoding: HeaderEncoding,
     /// Of the frame.
     length: usize,
     /// How it begins: all lengths, and how the header is written.
@@ -20,21 +22,12 @@ pub(super) struct Layout {
     blocks: Vec<Block>,
     /// The end of the frame, so that there is no rest; most of it is in a block before, too.
     last: Block,
-    opaque: Opaque,
+    opaque: Range<usize>,
     texts: Vec<Text>,
     bounds: Bounds,
     /// Where the last text ends.
     end: usize,
     skeleton: Arc<Skeleton>,
-}
-
-/// Where the opaque is, and how it is written.
-#[derive(Debug)]
-enum Opaque {
-    /// In as many digits as this side's opaques have.
-    TenDigits(usize),
-    Digits(Range<usize>),
-    Bytes(usize),
 }
 
 /// A piece of a frame. Aligned, so that it can be an operand right where it is.
@@ -69,15 +62,15 @@ impl Layout {
                 continue;
             }
             mask.get_mut(place.clone())?.fill(0);
-            match hole {
-                Hole::JsonNumber if place.len() == 10 => opaque = Some(Opaque::TenDigits(place.start)),
-                Hole::JsonNumber => opaque = Some(Opaque::Digits(place)),
-                Hole::BinaryNumber => opaque = Some(Opaque::Bytes(place.start)),
-                _ => texts.push(Text { from: place.start, length: place.len(), to: values.start(texts.len()) }),
+            if matches!(hole, Hole::JsonNumber | Hole::BinaryNumber) {
+                opaque = Some(place);
+            } else {
+                texts.push(Text { from: place.start, length: place.len(), to: values.start(texts.len()) });
             }
         }
         let pieces = frame.chunks_exact(BLOCK).zip(mask.chunks_exact(BLOCK));
         Some(Self {
+            encoding: skeleton.encoding(),
             length: frame.len(),
             head: *frame.first_chunk()?,
             blocks: pieces.map(|(frame, mask)| Block::new(frame, mask)).collect::<Option<_>>()?,
@@ -107,10 +100,10 @@ impl Layout {
         if differs != [0; BLOCK] {
             return None;
         }
-        let opaque = match &self.opaque {
-            Opaque::TenDigits(start) => ten_digits(frame.get(*start..)?.first_chunk()?)?,
-            Opaque::Digits(place) => whole_integer(frame.get(place.clone())?)?,
-            Opaque::Bytes(start) => i32::from_be_bytes(*frame.get(*start..)?.first_chunk()?),
+        let number = frame.get(self.opaque.clone())?;
+        let opaque = match self.encoding {
+            HeaderEncoding::Json => whole_integer(number)?,
+            HeaderEncoding::Rocketmq => i32::from_be_bytes(*number.first_chunk()?),
         };
         for Text { from, length, to } in &self.texts {
             room.put(*to, frame.get(*from..)?, *length)?;
