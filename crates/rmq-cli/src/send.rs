@@ -45,7 +45,7 @@ pub(crate) async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
     let listed = args.json || count <= LISTED;
     let progress = Progress::new(count, !(listed && stdout.is_terminal()));
     let (mut tally, started) = (Tally::default(), Instant::now());
-    let ended = burst
+    let mut ended = burst
         .run(async |_, record| {
             tally.add(&record);
             if args.json {
@@ -59,7 +59,16 @@ pub(crate) async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
         .await?;
     let took = started.elapsed();
     drop(progress);
-    producer.shutdown(GRACE).await;
+    // A broker that answers at the end has read all that came before; what it has not read when we close may never come to it.
+    let grace = if args.oneway { producer.config().send_timeout.max(GRACE) } else { GRACE };
+    let mut unread = 0;
+    tokio::select! {
+        report = producer.shutdown(grace) => unread = report.not_unregistered,
+        signal = tokio::signal::ctrl_c() => {
+            signal?;
+            ended = Ended::Interrupted;
+        }
+    }
     if !args.json && count > 1 {
         writeln!(stdout, "{}", tally.summary(count, took, ended))?;
         if tally.sent() > 1 {
@@ -67,6 +76,11 @@ pub(crate) async fn run(args: SendArgs) -> anyhow::Result<ExitCode> {
         }
     }
     write!(io::stderr(), "{}", tally.remarks()).ok();
+    if args.oneway && unread > 0 {
+        let brokers = if unread == 1 { "broker" } else { "brokers" };
+        let note = format!("{unread} {brokers} did not answer at the end within {} s", grace.as_secs());
+        writeln!(io::stderr(), "note: {note} and may not have read all messages: allow more time (--timeout)").ok();
+    }
     Ok(match (ended, tally.failed()) {
         (Ended::Interrupted, _) => ExitCode::from(INTERRUPTED),
         (Ended::Complete, 0) => ExitCode::SUCCESS,
@@ -156,6 +170,7 @@ const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const MOST_READ: u64 = 64 << 20;
 /// Up to this many results are shown one by one.
 const LISTED: u64 = 10;
+/// For brokers to answer at the end; where nobody confirms messages, as long as one send may take if that is longer.
 const GRACE: Duration = Duration::from_secs(3);
 
 #[cfg(test)]

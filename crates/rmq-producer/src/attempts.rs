@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmq_message::MessageQueue;
+use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::Endpoint;
 
 use crate::error::{AttemptError, Outcome};
@@ -28,6 +28,8 @@ pub(crate) struct Destination {
     pub(crate) broker_name: Arc<str>,
     /// `None` where no usable one is known.
     pub(crate) address: Option<Endpoint>,
+    /// Writes out the ids that are made for messages.
+    pub(crate) ids: Arc<UniqueIdGenerator>,
 }
 
 /// An attempt that stored its message, or wrote it: what is said of it once somebody asks.
@@ -35,22 +37,29 @@ pub(crate) struct Destination {
 pub(crate) struct GoodAttempt {
     pub(crate) destination: Arc<Destination>,
     pub(crate) queue_id: i32,
+    pub(crate) elapsed: Duration,
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// What there is to say of hardly any good attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Special {
     /// The broker name of the queue, where that is not the broker's.
     pub(crate) logical: Option<Arc<str>>,
     /// The address, where it had to be asked for.
-    pub(crate) address: Option<Box<Endpoint>>,
-    pub(crate) elapsed: Duration,
+    pub(crate) address: Option<Endpoint>,
 }
 
 impl GoodAttempt {
     /// The attempt as callers see it.
     pub(crate) fn to_attempt(&self) -> Attempt {
-        let Destination { topic, broker_name, address } = &*self.destination;
-        let name = self.logical.as_ref().unwrap_or(broker_name);
+        let Destination { topic, broker_name, address, .. } = &*self.destination;
+        let special = self.special.as_deref();
+        let name = special.and_then(|special| special.logical.as_ref()).unwrap_or(broker_name);
         Attempt {
             queue: MessageQueue::new(Arc::clone(topic), Arc::clone(name), self.queue_id),
             broker_name: Arc::clone(broker_name),
-            address: self.address.as_deref().or(address.as_ref()).cloned(),
+            address: special.and_then(|special| special.address.as_ref()).or(address.as_ref()).cloned(),
             elapsed: self.elapsed,
             error: None,
         }

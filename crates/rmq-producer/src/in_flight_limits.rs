@@ -50,4 +50,4 @@ impl Default for InFlightLimits {
 
 /// What room is counted up to.
 const MAX_SENDS: usize = 1 << 18;
-const MAX_BYTES: usize = if usize::BITS < 64 { usize::MAX >> 4 } else { 1 << 43 };
+const MAX_BYTES: usize = if usize::BITS < 64 { usize::MAX >> 4 } else { (1 << 42) - 1 };

@@ -33,6 +33,7 @@ mod tries;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
 use rmq_remoting::{Connection, Deadline};
@@ -65,12 +66,14 @@ pub(crate) struct Sender {
     namespace: Namespace,
     /// Its place in the instance.
     instance: Member,
-    ids: UniqueIdGenerator,
+    ids: Arc<UniqueIdGenerator>,
     property_text: PropertyText,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
     topics: Topics,
     faults: Faults,
+    /// What a first attempt has of a send's time, unless the send says something of its own.
+    first_share: Duration,
     budget: RetryBudget,
     compression_failures: compress::Failures,
     gate: Arc<Gate>,
@@ -96,7 +99,7 @@ impl Sender {
         hooks: Hooks,
     ) -> Self {
         let random = instance.random();
-        let ids = UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64());
+        let ids = Arc::new(UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64()));
         let namespace = config.name_prefix();
         let prefix = namespace.prefix().map(|prefix| &**prefix);
         let property_text = PropertyText::new(config.header_encoding, prefix, &ids);
@@ -110,6 +113,7 @@ impl Sender {
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
         brokers.spawn(probes);
+        let first_share = retry::first_share(config.send_timeout, &config.retries);
         let budget = RetryBudget::new(config.remoting.max_in_flight, RetryBudget::DEFAULT_PERCENT);
         let compression_failures = compress::Failures::default();
         let gate = Gate::new(config.back_pressure);
@@ -125,6 +129,7 @@ impl Sender {
             limits,
             topics,
             faults,
+            first_share,
             budget,
             compression_failures,
             gate,

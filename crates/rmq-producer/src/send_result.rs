@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::{MessageQueue, UniqueId};
+use rmq_message::{MessageQueue, UniqueId, UniqueIdStamp};
 use rmq_remoting::Answer;
 
 use crate::attempts::{Attempt, Destination, GoodAttempt};
@@ -24,10 +24,8 @@ pub struct SendResult {
     pub(crate) answer: Answer,
     /// The attempt that stored the message.
     pub(crate) stored_by: GoodAttempt,
-    /// All attempts, where there were others.
-    pub(crate) tried: Option<Box<[Attempt]>>,
     pub(crate) elapsed: Duration,
-    /// Laid out when somebody looks.
+    /// Laid out when somebody looks, unless there were other attempts.
     pub(crate) shown: OnceLock<Box<Shown>>,
 }
 
@@ -35,13 +33,13 @@ pub struct SendResult {
 #[derive(Clone)]
 pub(crate) struct Shown {
     queue: MessageQueue,
-    attempt: Attempt,
+    attempts: Box<[Attempt]>,
 }
 
-/// A message's unique id: made here, or by the caller.
+/// A message's unique id: made here, and written out when somebody looks; or given by the caller.
 #[derive(Clone)]
 pub(crate) enum MessageId {
-    Made(UniqueId),
+    Made(UniqueIdStamp, OnceLock<Box<UniqueId>>),
     Given(Box<str>),
 }
 
@@ -62,15 +60,6 @@ pub enum SendStatus {
     /// No slave was there to copy it to: lost if the master fails before one is.
     #[doc(alias = "SLAVE_NOT_AVAILABLE")]
     SlaveNotAvailable,
-}
-
-impl MessageId {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Made(id) => id.as_str(),
-            Self::Given(id) => id,
-        }
-    }
 }
 
 impl SendStatus {
@@ -104,7 +93,12 @@ impl SendResult {
     #[doc(alias = "getMsgId")]
     #[must_use]
     pub fn message_id(&self) -> &str {
-        self.message_id.as_str()
+        match &self.message_id {
+            MessageId::Made(stamp, written) => {
+                written.get_or_init(|| Box::new(self.stored_by.destination.ids.id(*stamp))).as_str()
+            }
+            MessageId::Given(id) => id,
+        }
     }
 
     /// Returns the broker's own id of the message: its store address and the offset in its commit log, in hexadecimal digits
@@ -162,10 +156,7 @@ impl SendResult {
     /// [`Attempt::possibly_stored`] is true may have left a second copy.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
-        match &self.tried {
-            Some(tried) => tried,
-            None => std::slice::from_ref(&self.shown().attempt),
-        }
+        &self.shown().attempts
     }
 
     /// Returns how long the send took, from the first poll to the result.
@@ -175,13 +166,19 @@ impl SendResult {
     }
 
     fn shown(&self) -> &Shown {
-        self.shown.get_or_init(|| {
-            let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
-            Box::new(Shown {
-                queue: MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id),
-                attempt: self.stored_by.to_attempt(),
-            })
-        })
+        self.shown.get_or_init(|| self.lay_out(Box::new([self.stored_by.to_attempt()])))
+    }
+
+    fn lay_out(&self, attempts: Box<[Attempt]>) -> Box<Shown> {
+        let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
+        let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id);
+        Box::new(Shown { queue, attempts })
+    }
+
+    /// The same after all these attempts, the one that stored the message among them.
+    pub(crate) fn after(self, attempts: Box<[Attempt]>) -> Self {
+        let shown = self.lay_out(attempts).into();
+        Self { shown, ..self }
     }
 
     fn text(&self, name: &str) -> Option<&str> {

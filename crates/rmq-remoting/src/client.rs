@@ -4,13 +4,14 @@
 
 mod builder;
 mod calls;
+mod line;
+mod oneway;
+mod requests;
+mod shutdown;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Context;
-use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -27,16 +28,15 @@ use crate::endpoint::Endpoint;
 use crate::error::RemotingError;
 use crate::event::ConnectionEvent;
 use crate::frame_error::FrameError;
-use crate::pending_answer::PendingAnswer;
-use crate::pending_write::PendingWrite;
 use crate::pool::Pool;
-use crate::request_frame::RequestFrame;
 use crate::room::Room;
 use crate::rpc_hook::RpcHook;
 use crate::stats::RemotingStats;
 
 pub use builder::RemotingClientBuilder;
-pub(crate) use calls::OnewayRoom;
+pub use line::Line;
+pub(crate) use oneway::OnewayRoom;
+pub use shutdown::RemotingShutdownReport;
 
 /// Sends requests to name servers, brokers, or any peer that speaks the protocol. Cheap to clone; clones share everything.
 ///
@@ -68,223 +68,22 @@ impl Drop for Inner {
     }
 }
 
-/// What [`RemotingClient::shutdown`] left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RemotingShutdownReport {
-    /// Awaited requests that had no answer when the grace was over.
-    pub unanswered: usize,
-    /// Oneway requests that were not wholly written when the grace was over.
-    pub unwritten: usize,
-    /// How long it took.
-    pub took: Duration,
-}
-
 impl RemotingClient {
     /// Returns a builder with the defaults of [`RemotingConfig`] and plain TCP.
     pub fn builder() -> RemotingClientBuilder {
         RemotingClientBuilder::default()
     }
 
-    /// Sends a request and returns its answer, whatever its code (see [`RemotingCommand::is_success`]).
-    ///
-    /// A server that answers GO_AWAY (5.2+) gets the request once more over a new connection, within the same deadline; it says so only of
-    /// requests that it did not execute. New requests go over that connection too, while those on the old one finish.
-    ///
-    /// # Errors
-    ///
-    /// Whether the peer may have executed the request is what [`RemotingError::certainty`] says.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future gives its room back at once, leaves no half frame on the wire and harms no other call. The peer may still
-    /// execute the request; its late answer is counted and dropped.
-    #[doc(alias = "invokeSync")]
-    #[doc(alias = "invokeAsync")]
-    pub async fn invoke(
-        &self,
-        to: &Endpoint,
-        mut request: RemotingCommand,
-        deadline: impl Into<Deadline>,
-    ) -> Result<RemotingCommand, RemotingError> {
-        let deadline = deadline.into();
-        self.before(to, &mut request)?;
-        let outcome = self.call(to, &request, deadline).await.map(RemotingCommand::from);
-        for hook in &*self.inner.hooks {
-            hook.after_response(to, &request, outcome.as_ref());
-        }
-        outcome
-    }
-
-    /// As [`invoke`](Self::invoke), for any form of a request, which is neither cloned nor kept, and without a map of the answer's
-    /// fields where that can be avoided: the quick way for requests that are made again and again, see
-    /// [`RequestTemplate`](crate::RequestTemplate).
-    ///
-    /// A client with [hooks](RpcHook) turns the request into a command for them, and goes the other way.
-    ///
-    /// # Errors
-    ///
-    /// As [`invoke`](Self::invoke).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`invoke`](Self::invoke).
-    pub async fn invoke_frame<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: impl Into<Deadline>,
-    ) -> Result<Answer, RemotingError> {
-        let deadline = deadline.into();
-        if self.takes(request) {
-            self.call(to, request, deadline).await
-        } else {
-            Box::pin(self.invoke(to, request.to_command(), deadline)).await.map(Answer::from)
-        }
-    }
-
-    /// Sends a request and returns as soon as it is encoded, with the future of its answer. That one borrows nothing, may be awaited
-    /// anywhere, and ends at the deadline too; dropping it is like dropping the future of [`invoke`](Self::invoke).
-    ///
-    /// Requests to one address go out in the order in which their submits were done.
-    ///
-    /// # Errors
-    ///
-    /// An error of this future says that nothing was sent; what happens later is told by the other one.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`invoke`](Self::invoke).
-    pub async fn submit<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: impl Into<Deadline>,
-    ) -> Result<PendingAnswer, RemotingError> {
-        let deadline = deadline.into();
-        if self.takes(request) {
-            return Ok(PendingAnswer::new(self.start(to, request, deadline).await?));
-        }
-        let mut request = request.to_command();
-        self.before(to, &mut request)?;
-        let hooks = &self.inner.hooks;
-        match self.start(to, &request, deadline).await {
-            Ok(call) => Ok(PendingAnswer::with_hooks(call, Arc::clone(hooks), to.clone(), request)),
-            Err(error) => {
-                for hook in &**hooks {
-                    hook.after_response(to, &request, Err(&error));
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Sends a request that has no answer; returns once its whole frame is handed to the kernel.
-    ///
-    /// # Errors
-    ///
-    /// As [`RemotingClient::invoke`]. Success says that the frame was written, not that anybody read it.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`RemotingClient::invoke`]; an encoded frame is still written.
-    #[doc(alias = "invokeOneway")]
-    pub async fn invoke_oneway(
-        &self,
-        to: &Endpoint,
-        mut request: RemotingCommand,
-        deadline: impl Into<Deadline>,
-    ) -> Result<(), RemotingError> {
-        let deadline = deadline.into();
-        request.mark_oneway();
-        self.before(to, &mut request)?;
-        self.start_oneway(to, &request, deadline).await?.await
-    }
-
-    /// As [`invoke_oneway`](Self::invoke_oneway), for any form of a request, which is not cloned.
-    ///
-    /// # Errors
-    ///
-    /// As [`invoke_oneway`](Self::invoke_oneway).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`invoke_oneway`](Self::invoke_oneway).
-    pub async fn invoke_oneway_frame<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: impl Into<Deadline>,
-    ) -> Result<(), RemotingError> {
-        self.submit_oneway(to, request, deadline).await?.await
-    }
-
-    /// Sends a request that has no answer and returns as soon as it is encoded, with the future of its write. That one borrows nothing
-    /// and ends at the deadline too; dropped, the frame is still written.
-    ///
-    /// # Errors
-    ///
-    /// An error of this future says that nothing was sent; what happens later is told by the other one.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`invoke_oneway`](Self::invoke_oneway).
-    pub async fn submit_oneway<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: impl Into<Deadline>,
-    ) -> Result<PendingWrite, RemotingError> {
-        let deadline = deadline.into();
-        if self.takes(request) {
-            self.check_open()?;
-            return self.start_oneway(to, request, deadline).await;
-        }
-        let mut request = request.to_command();
-        request.mark_oneway();
-        self.before(to, &mut request)?;
-        self.start_oneway(to, &request, deadline).await
-    }
-
-    /// As [`submit_oneway`](Self::submit_oneway), at once or not at all; see [`try_submit`](Self::try_submit).
-    ///
-    /// # Errors
-    ///
-    /// As [`submit_oneway`](Self::submit_oneway).
-    pub fn try_submit_oneway<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: Deadline,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
-        if self.takes(request) { self.try_start_oneway(to, request, deadline) } else { None }
-    }
-
-    /// As [`submit`](Self::submit), at once or not at all: for futures that are written by hand. `None`: room or a connection has to be
-    /// waited for, or there are hooks; nothing was sent, and `submit` is the way.
-    ///
-    /// The answer wakes the task of `context`; until then the [`PendingAnswer`] need not be polled.
-    ///
-    /// # Errors
-    ///
-    /// As [`submit`](Self::submit).
-    pub fn try_submit<F: RequestFrame + ?Sized>(
-        &self,
-        to: &Endpoint,
-        request: &F,
-        deadline: Deadline,
-        context: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
-        if !self.takes(request) {
-            return None;
-        }
-        Some(self.try_start(to, request, deadline, context.waker())?.map(PendingAnswer::new))
-    }
-
     /// Tells whether a request with this answer may be sent once more, over a new connection: the server is about to go (GO_AWAY, 5.2+),
     /// and says so only of requests that it did not execute. [`invoke`](Self::invoke) does that by itself.
+    #[inline]
     pub fn may_move(&self, to: &Endpoint, answer: &Answer) -> bool {
-        let moves = answer.response_code() == ResponseCode::GO_AWAY && self.inner.pool.leave(to);
+        answer.response_code() == ResponseCode::GO_AWAY && self.moves(to)
+    }
+
+    #[cold]
+    fn moves(&self, to: &Endpoint) -> bool {
+        let moves = self.inner.pool.leave(to);
         if moves {
             self.inner.settings.counters.calls_moved.add(1);
         }
@@ -303,6 +102,11 @@ impl RemotingClient {
     ) -> Result<RequestTemplate<N>, FrameError> {
         self.add_fields(&mut request);
         RequestTemplate::new(request, fields)
+    }
+
+    /// Returns the way to `to`, for whoever sends there again and again: a request by it need not look for its connection.
+    pub fn line(&self, to: &Endpoint) -> Line {
+        Line::new(self.clone(), to.clone())
     }
 
     /// Dials `to` unless there is an open connection.
@@ -378,49 +182,6 @@ impl RemotingClient {
     /// Returns its random source.
     pub fn random(&self) -> &Arc<Random> {
         &self.inner.random
-    }
-
-    /// Refuses new requests and closes every connection, without waiting for anything. Needs no runtime.
-    pub fn close(&self) {
-        let inner = &self.inner;
-        inner.settings.closed.store(true, Ordering::Release);
-        inner.settings.room.close();
-        inner.oneway_room.close();
-        inner.settings.cancel.cancel();
-    }
-
-    /// Refuses new requests, waits up to `grace` for those in flight, closes every connection and waits for its tasks.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped early, new requests stay refused, and connections close with the last clone; it may be called again.
-    pub async fn shutdown(&self, grace: Duration) -> RemotingShutdownReport {
-        let started = Instant::now();
-        let inner = &self.inner;
-        inner.settings.closed.store(true, Ordering::Release);
-        inner.settings.room.close();
-        inner.oneway_room.close();
-        let _ = tokio::time::timeout(grace, async {
-            inner.settings.room.drained().await;
-            inner.oneway_room.drained().await;
-        })
-        .await;
-        let (unanswered, unwritten) = (inner.settings.room.count(), inner.oneway_room.count());
-        inner.settings.cancel.cancel();
-        inner.settings.tracker.close();
-        inner.settings.tracker.wait().await;
-        RemotingShutdownReport { unanswered, unwritten, took: started.elapsed() }
-    }
-
-    fn before(&self, to: &Endpoint, request: &mut RemotingCommand) -> Result<(), RemotingError> {
-        self.check_open()?;
-        self.add_fields(request);
-        self.inner.hooks.iter().try_for_each(|hook| hook.before_request(to, request)).map_err(RemotingError::Hook)
-    }
-
-    /// Whether a request can be encoded as it is.
-    fn takes<F: RequestFrame + ?Sized>(&self, request: &F) -> bool {
-        self.inner.hooks.is_empty() && (self.inner.fields.is_empty() || request.is_rendered())
     }
 
     fn add_fields(&self, request: &mut RemotingCommand) {

@@ -14,23 +14,26 @@ mod decimal;
 mod foreign;
 mod header_text;
 mod json;
+mod layout;
 mod limits;
 mod pen;
 mod plain_text;
 mod skeleton;
 mod slate;
 mod template;
+mod values;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
-pub(crate) use answers::{AnswerReader, Incoming};
+pub(crate) use answers::AnswerReader;
 pub use header_text::{HeaderPiece, HeaderText};
 pub use limits::FrameLimits;
 pub(crate) use pen::Pen;
-pub(crate) use skeleton::{Field, Skeleton, Values};
+pub(crate) use skeleton::{Field, Skeleton};
 pub(crate) use slate::Slate;
 pub use template::{FieldValue, FilledRequest, OpenField, RequestTemplate};
+pub(crate) use values::Values;
 
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
 

@@ -15,11 +15,13 @@ mod out_buffer;
 mod serve;
 mod slots;
 mod submit;
+mod turns;
+mod uncollected;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use parking_lot::Mutex;
@@ -38,12 +40,13 @@ use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
 use crate::processor::Processor;
 use crate::request_frame::RequestFrame;
-use crate::room::{Permit, Room};
+use crate::room::Room;
 use crate::stats::Counters;
 pub(crate) use call::{Call, OnewayWrite};
 use out_buffer::OutBuffer;
 use slots::Slots;
-use submit::Submitted;
+use submit::Refused;
+use turns::{Turn, Turns};
 
 /// What all connections of one client or server have in common.
 pub(crate) struct Settings {
@@ -99,6 +102,12 @@ pub struct Connection {
     shared: Arc<Shared>,
 }
 
+/// A connection, as long as others keep it.
+#[derive(Default)]
+pub(crate) struct WeakConnection {
+    shared: Weak<Shared>,
+}
+
 pub(crate) struct Shared {
     id: u64,
     peer: Arc<str>,
@@ -109,8 +118,6 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Bytes that came so far; written by the connection's task alone.
     bytes_read: AtomicU64,
-    /// Room for awaited requests on this connection.
-    room: Room,
     /// Requests from the peer that are being worked on.
     serving: AtomicUsize,
     /// Told when the out-buffer fell below its high-water mark, and when the connection ended.
@@ -125,11 +132,14 @@ struct State {
     enqueued: u64,
     handed: u64,
     slots: Slots,
+    turns: Turns,
     oneways: BTreeMap<u64, Waker>,
     oneway_opaque: i32,
     flusher: Flusher,
     /// Answers that the last read brought.
     last_burst: usize,
+    /// When it did.
+    last_read: Instant,
     /// The socket, while it is open and may be written to inline.
     socket: Option<Arc<OwnedWriteHalf>>,
     driver: Option<Waker>,
@@ -162,7 +172,6 @@ impl Connection {
     ) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let (reader, writer, socket) = driver::split(stream);
-        let room = Room::new(settings.config.max_in_flight_per_connection, usize::MAX);
         let shared = Arc::new(Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             peer,
@@ -174,10 +183,12 @@ impl Connection {
                 enqueued: 0,
                 handed: 0,
                 slots: Slots::default(),
+                turns: Turns::default(),
                 oneways: BTreeMap::new(),
                 oneway_opaque: 0,
                 flusher: Flusher::Nobody,
                 last_burst: 0,
+                last_read: Instant::now(),
                 socket,
                 driver: None,
                 armed: None,
@@ -186,7 +197,6 @@ impl Connection {
                 ended: None,
             }),
             bytes_read: AtomicU64::new(0),
-            room,
             serving: AtomicUsize::new(0),
             writable: Notify::new(),
             settings,
@@ -239,6 +249,10 @@ impl Connection {
         self.shared.end(ConnectionEnd::Closed);
     }
 
+    pub(crate) fn downgrade(&self) -> WeakConnection {
+        WeakConnection { shared: Arc::downgrade(&self.shared) }
+    }
+
     /// Tells whether it was given up because the peer asked its clients to leave (GO_AWAY).
     pub(crate) fn is_going_away(&self) -> bool {
         self.shared.going_away.load(Ordering::Acquire)
@@ -282,30 +296,27 @@ impl Connection {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<Answer, RemotingError> {
-        self.call(request, deadline.into(), None).await?.await
+        self.call(request, deadline.into()).await?.await
     }
 
-    /// Puts a request on the connection, waiting for room. With the call goes the client's room for `client_bytes`; with an error it
-    /// stays with the caller.
+    /// Puts a request on the connection, waiting for room.
     pub(crate) async fn call<F: RequestFrame + ?Sized>(
         &self,
         request: &F,
         deadline: Deadline,
-        client_bytes: Option<usize>,
     ) -> Result<Call, RemotingError> {
         let started = Instant::now();
         if deadline.instant() <= started {
             return Err(RemotingError::DeadlineExpired);
         }
-        let permit = self.room(deadline, started).await?;
+        let mut turn = None;
         loop {
-            match self.shared.submit(request, deadline, None)? {
-                Submitted::Done(slot) => {
-                    permit.keep();
-                    return Ok(Call::new(Arc::clone(&self.shared), slot, deadline.since(), client_bytes));
-                }
-                Submitted::Full => self.wait_writable(deadline, started).await?,
-                Submitted::Ended(cause) => return Err(self.shared.lost(cause, false)),
+            match self.shared.submit(request, deadline, None, turn.as_ref()) {
+                Ok(slot) => return Ok(Call::new(Arc::clone(&self.shared), slot, deadline.since(), None)),
+                Err(Refused::NoPlace) => turn = Some(self.turn(deadline, started).await?),
+                Err(Refused::Full) => self.wait_writable(deadline, started).await?,
+                Err(Refused::Ended(cause)) => return Err(self.shared.lost(*cause, false)),
+                Err(Refused::Failed(error)) => return Err(*error),
             }
         }
     }
@@ -339,25 +350,22 @@ impl Connection {
             return Err(RemotingError::DeadlineExpired);
         }
         loop {
-            match self.shared.submit_oneway(request)? {
-                Submitted::Done(frame) => {
-                    return Ok(OnewayWrite::new(Arc::clone(&self.shared), frame, deadline, started));
-                }
-                Submitted::Full => self.wait_writable(deadline, started).await?,
-                Submitted::Ended(cause) => return Err(self.shared.lost(cause, false)),
+            match self.shared.submit_oneway(request) {
+                Ok(frame) => return Ok(OnewayWrite::new(Arc::clone(&self.shared), frame, deadline, started)),
+                Err(Refused::NoPlace | Refused::Full) => self.wait_writable(deadline, started).await?,
+                Err(Refused::Ended(cause)) => return Err(self.shared.lost(*cause, false)),
+                Err(Refused::Failed(error)) => return Err(*error),
             }
         }
     }
 
-    async fn room(&self, deadline: Deadline, started: Instant) -> Result<Permit<'_>, RemotingError> {
-        if let Some(permit) = self.shared.room.try_acquire(0) {
-            return Ok(permit);
-        }
+    /// Waits for a place among the requests on the connection.
+    async fn turn(&self, deadline: Deadline, started: Instant) -> Result<Turn<'_>, RemotingError> {
         let count = self.shared.settings.config.max_in_flight_per_connection;
-        match tokio::time::timeout_at(deadline.instant(), self.shared.room.acquire(0)).await {
-            Ok(Some(permit)) => Ok(permit),
-            Ok(None) => Err(self.shared.lost(self.shared.end_cause(), false)),
-            Err(_) => Err(RemotingError::NoRoom { limit: RoomLimit::Connection { count }, after: started.elapsed() }),
+        let limit = RoomLimit::Connection { count };
+        match tokio::time::timeout_at(deadline.instant(), self.shared.turn()).await {
+            Ok(turn) => turn.map_err(|cause| self.shared.lost(cause, false)),
+            Err(_) => Err(RemotingError::NoRoom { limit, after: started.elapsed() }),
         }
     }
 
@@ -368,6 +376,13 @@ impl Connection {
         tokio::time::timeout_at(deadline.instant(), self.shared.below_high_water())
             .await
             .map_err(|_| RemotingError::NoRoom { limit, after: started.elapsed() })
+    }
+}
+
+impl WeakConnection {
+    #[inline]
+    pub(crate) fn upgrade(&self) -> Option<Connection> {
+        self.shared.upgrade().map(|shared| Connection { shared })
     }
 }
 
@@ -401,11 +416,6 @@ impl Shared {
     fn go_away(&self) {
         self.going_away.store(true, Ordering::Release);
         self.retire();
-    }
-
-    fn end_cause(&self) -> ConnectionEnd {
-        let state = self.state.lock();
-        state.ended.as_ref().or(state.ending.as_ref()).cloned().unwrap_or(ConnectionEnd::Closed)
     }
 
     fn lost(&self, cause: ConnectionEnd, written: bool) -> RemotingError {

@@ -39,7 +39,7 @@ mod version;
 #[cfg(feature = "acl")]
 pub use acl::{AclHook, Credentials, CredentialsError, CredentialsProvider, CredentialsSource, KeyFile};
 pub use answer::{Answer, AnswerFields, FieldText};
-pub use client::{RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
+pub use client::{Line, RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
 pub use code::{RequestCode, ResponseCode};
 pub use codec::{
@@ -61,7 +61,7 @@ pub use pending_answer::PendingAnswer;
 pub use pending_write::PendingWrite;
 pub use processor::{ConnectionContext, Processor};
 pub use request_frame::RequestFrame;
-pub use room::{Acquire, Permit, Room};
+pub use room::{Acquire, Permit, Room, Taken};
 pub use rpc_hook::{HookError, RpcHook};
 pub use server::{RemotingServer, RemotingServerBuilder};
 pub use stats::RemotingStats;

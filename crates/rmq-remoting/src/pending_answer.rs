@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use tokio::time::Instant;
+
 use crate::answer::Answer;
 use crate::command::RemotingCommand;
 use crate::connection::Call;
@@ -29,8 +31,9 @@ struct Hooked {
 }
 
 impl PendingAnswer {
+    #[inline]
     pub(crate) fn new(call: Call) -> Self {
-        Self { call: call.unwatched(), hooked: None }
+        Self { call, hooked: None }
     }
 
     pub(crate) fn with_hooks(
@@ -39,18 +42,34 @@ impl PendingAnswer {
         to: Endpoint,
         request: RemotingCommand,
     ) -> Self {
-        Self { call: call.unwatched(), hooked: Some(Box::new(Hooked { hooks, to, request })) }
+        Self { call, hooked: Some(Box::new(Hooked { hooks, to, request })) }
+    }
+}
+
+impl PendingAnswer {
+    /// When the answer was there, once this future has returned it: for who measures, without a look at the clock.
+    ///
+    /// It had been read by then. Where callers collect their answers late it may be the instant of a later one, but never one after
+    /// the answer was returned.
+    #[inline]
+    pub fn answered_at(&self) -> Option<Instant> {
+        self.call.answered_at()
     }
 }
 
 impl Future for PendingAnswer {
     type Output = Result<Answer, RemotingError>;
 
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The usual case passes the answer on where it is.
-        if self.hooked.is_none() {
-            return Pin::new(&mut self.call).poll(cx);
-        }
+        if self.hooked.is_none() { Pin::new(&mut self.call).poll(cx) } else { self.poll_hooked(cx) }
+    }
+}
+
+impl PendingAnswer {
+    #[cold]
+    fn poll_hooked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, RemotingError>> {
         let outcome = ready!(Pin::new(&mut self.call).poll(cx));
         let Some(hooked) = self.hooked.take() else { return Poll::Ready(outcome) };
         let outcome = outcome.map(RemotingCommand::from);

@@ -2,12 +2,15 @@
 //!
 //! A [`Permit`] is the room one request takes; it comes back when the permit drops, wherever that is. Waiters are served in order, so a
 //! large request cannot be starved by small ones. While nobody waits there is no lock: the number and the bytes are one word.
+//!
+//! Those who hold room stand on one of two sides. Who wants to know when all of them have given it back makes those who come later stand on
+//! the other side, and waits until the first is deserted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -17,18 +20,30 @@ use tokio::sync::Notify;
 pub struct Room {
     max_count: u64,
     max_bytes: u64,
-    /// Bytes held, the number of requests above them, and [`WATCHED`] on top.
+    /// Bytes held, the number of requests above them, and [`SECOND`] and [`WATCHED`] on top.
     held: AtomicU64,
     line: Mutex<Line>,
-    /// Told when the last permit comes back after the room was closed.
-    empty: Notify,
+    /// How many stand on the side that nobody steps on any more; below zero while they are being counted.
+    behind: AtomicI64,
+    /// Told when that side is deserted, and when the last permit comes back after the room was closed.
+    emptied: Notify,
+    /// Held by whoever waits for a side to be deserted: there are two only.
+    flushing: tokio::sync::Mutex<()>,
+}
+
+/// What one request took of a [`Room`], to be given back to it.
+#[derive(Debug)]
+#[must_use = "it is to be given back"]
+pub struct Taken {
+    bytes: usize,
+    is_second: bool,
 }
 
 #[derive(Default)]
 struct Line {
     next_ticket: u64,
     waiting: BTreeMap<u64, Waiter>,
-    granted: BTreeSet<u64>,
+    granted: BTreeMap<u64, Taken>,
     closed: bool,
 }
 
@@ -39,37 +54,50 @@ struct Waiter {
 
 /// Somebody waits, or the room is closed: nothing is taken but under the lock, and who gives room back has to look there.
 const WATCHED: u64 = 1 << 63;
-const ONE: u64 = 1 << 44;
-/// Twice the largest limit and more: a sum of two never runs into the number.
+/// The side on which those stand who take room now.
+const SECOND: u64 = 1 << 62;
+const ONE: u64 = 1 << 43;
 const BYTES: u64 = ONE - 1;
+/// A sum of two never runs into the number.
+const MOST_BYTES: u64 = BYTES / 2;
+const FLAGS: u64 = WATCHED | SECOND;
+/// One more never runs into the flags.
+const MOST: u64 = 1 << 18;
 
 impl Room {
-    /// For up to 2¹⁸ requests and 2⁴³ bytes; larger limits are cut to that.
+    /// For up to 2¹⁸ requests and fewer than 2⁴² bytes; larger limits are cut to that.
     pub fn new(max_count: usize, max_bytes: usize) -> Self {
         Self {
-            max_count: (max_count as u64).min(1 << 18),
-            max_bytes: (max_bytes as u64).min(1 << 43),
+            max_count: (max_count as u64).min(MOST),
+            max_bytes: (max_bytes as u64).min(MOST_BYTES),
             held: AtomicU64::new(0),
             line: Mutex::default(),
-            empty: Notify::new(),
+            behind: AtomicI64::new(0),
+            emptied: Notify::new(),
+            flushing: tokio::sync::Mutex::new(()),
         }
     }
 
     /// Takes room at once, or not at all. It is to be [given back](Self::give_back).
-    pub fn try_take(&self, bytes: usize) -> bool {
+    #[inline]
+    pub fn try_take(&self, bytes: usize) -> Option<Taken> {
         self.take(bytes, 0)
     }
 
-    /// Gives back what one request took.
-    pub fn give_back(&self, bytes: usize) {
-        if self.held.fetch_sub(self.weight(bytes), Ordering::AcqRel) & WATCHED != 0 {
-            self.look_after_line();
+    /// Gives back what one request took of this room.
+    #[inline]
+    #[allow(clippy::needless_pass_by_value, reason = "it is given back once")]
+    pub fn give_back(&self, taken: Taken) {
+        let held = self.held.fetch_sub(self.weight(taken.bytes), Ordering::AcqRel);
+        if held & WATCHED != 0 || is_second(held) != taken.is_second {
+            self.look_after_others(is_second(held) != taken.is_second);
         }
     }
 
     /// Takes room at once, or not at all.
+    #[inline]
     pub fn try_acquire(&self, bytes: usize) -> Option<Permit<'_>> {
-        self.try_take(bytes).then(|| Permit { room: self, bytes })
+        self.try_take(bytes).map(|taken| Permit { room: self, taken })
     }
 
     /// Waits for room. `None`: closed.
@@ -90,9 +118,15 @@ impl Room {
         }
     }
 
+    /// Whether nothing is taken any more.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.held.load(Ordering::Acquire) & WATCHED != 0 && self.line.lock().closed
+    }
+
     /// How many requests hold room.
     pub fn count(&self) -> usize {
-        usize::try_from((self.held.load(Ordering::Acquire) & !WATCHED) / ONE).unwrap_or(usize::MAX)
+        usize::try_from(count(self.held.load(Ordering::Acquire))).unwrap_or(usize::MAX)
     }
 
     /// How many bytes they hold.
@@ -102,14 +136,30 @@ impl Room {
 
     /// Waits until no permit of a closed room is out.
     pub async fn drained(&self) {
+        self.until(|| self.count() == 0).await;
+    }
+
+    /// Waits until all that hold room now have given it back; who comes later does not matter. One after the other, if several wait.
+    pub async fn flushed(&self) {
+        let _turn = self.flushing.lock().await;
+        let is_deserted = || self.behind.load(Ordering::Acquire) == 0;
+        // Left over if a wait was given up.
+        self.until(is_deserted).await;
+        let behind = count(self.held.fetch_xor(SECOND, Ordering::AcqRel));
+        // Some of them may have left since; they were counted out already.
+        self.behind.fetch_add(i64::try_from(behind).unwrap_or(i64::MAX), Ordering::AcqRel);
+        self.until(is_deserted).await;
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool) {
         loop {
-            let empty = self.empty.notified();
-            tokio::pin!(empty);
-            empty.as_mut().enable();
-            if self.count() == 0 {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if holds() {
                 return;
             }
-            empty.await;
+            emptied.await;
         }
     }
 
@@ -119,26 +169,32 @@ impl Room {
     }
 
     /// Takes room if there is some and no flag but those of `ignored` is up.
-    fn take(&self, bytes: usize, ignored: u64) -> bool {
+    #[inline(always)]
+    fn take(&self, bytes: usize, ignored: u64) -> Option<Taken> {
         let weight = self.weight(bytes);
         let mut held = self.held.load(Ordering::Relaxed);
         loop {
-            let next = (held & !WATCHED) + weight;
+            let next = (held & !FLAGS) + weight;
             if held & WATCHED & !ignored != 0 || next / ONE > self.max_count || next & BYTES > self.max_bytes {
-                return false;
+                return None;
             }
             match self.held.compare_exchange_weak(held, held + weight, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return true,
+                Ok(_) => return Some(Taken { bytes, is_second: is_second(held) }),
                 Err(now) => held = now,
             }
         }
     }
 
-    fn look_after_line(&self) {
+    /// Somebody gave room back that others may wait for, or one of those who are waited for themselves.
+    #[cold]
+    fn look_after_others(&self, was_behind: bool) {
+        if was_behind && self.behind.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.emptied.notify_waiters();
+        }
         let wakers = {
             let mut line = self.line.lock();
             if self.count() == 0 {
-                self.empty.notify_waiters();
+                self.emptied.notify_waiters();
             }
             self.grant(&mut line)
         };
@@ -148,11 +204,9 @@ impl Room {
     fn grant(&self, line: &mut Line) -> Vec<Waker> {
         let mut wakers = Vec::new();
         while let Some(first) = line.waiting.first_entry() {
-            if !self.take(first.get().bytes, WATCHED) {
-                break;
-            }
+            let Some(taken) = self.take(first.get().bytes, WATCHED) else { break };
             let (ticket, waiter) = first.remove_entry();
-            line.granted.insert(ticket);
+            line.granted.insert(ticket, taken);
             wakers.push(waiter.waker);
         }
         self.unwatch(line);
@@ -171,19 +225,29 @@ impl Room {
 #[must_use]
 pub struct Permit<'a> {
     room: &'a Room,
-    bytes: usize,
+    taken: Taken,
 }
 
 impl Permit<'_> {
-    /// Somebody else gives the room back.
-    pub fn keep(self) {
+    /// Leaves it to the caller to [give the room back](Room::give_back).
+    #[inline]
+    pub fn keep(self) -> Taken {
+        let taken = self.taken.again();
         std::mem::forget(self);
+        taken
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.room.give_back(self.bytes);
+        self.room.give_back(self.taken.again());
+    }
+}
+
+impl Taken {
+    /// Only where this one is never given back itself.
+    fn again(&self) -> Self {
+        Self { ..*self }
     }
 }
 
@@ -206,17 +270,17 @@ impl<'a> Future for Acquire<'a> {
             None if !line.closed => {
                 // From here on whoever gives room back comes to the lock, so that no room is missed.
                 room.held.fetch_or(WATCHED, Ordering::AcqRel);
-                let taken = line.waiting.is_empty() && room.take(bytes, WATCHED);
-                if taken {
+                let taken = if line.waiting.is_empty() { room.take(bytes, WATCHED) } else { None };
+                if taken.is_some() {
                     room.unwatch(&line);
                 }
                 taken
             }
-            None => false,
+            None => None,
         };
-        if granted {
+        if let Some(taken) = granted {
             self.ticket = None;
-            return Poll::Ready(Some(Permit { room, bytes }));
+            return Poll::Ready(Some(Permit { room, taken }));
         }
         if line.closed {
             self.ticket = None;
@@ -236,9 +300,9 @@ impl Drop for Acquire<'_> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         let mut line = self.room.line.lock();
-        if line.granted.remove(&ticket) {
+        if let Some(taken) = line.granted.remove(&ticket) {
             drop(line);
-            self.room.give_back(self.bytes);
+            self.room.give_back(taken);
         } else if line.waiting.remove(&ticket).is_some() {
             // Whoever queued behind may fit where this one did not.
             let wakers = self.room.grant(&mut line);
@@ -246,6 +310,15 @@ impl Drop for Acquire<'_> {
             wakers.into_iter().for_each(Waker::wake);
         }
     }
+}
+
+/// How many hold room, by the word.
+fn count(held: u64) -> u64 {
+    (held & !FLAGS) / ONE
+}
+
+fn is_second(held: u64) -> bool {
+    held & SECOND != 0
 }
 
 impl fmt::Debug for Room {
@@ -256,7 +329,7 @@ impl fmt::Debug for Room {
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("Permit").field("taken", &self.taken).finish_non_exhaustive()
     }
 }
 
@@ -267,133 +340,4 @@ impl fmt::Debug for Acquire<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn poll<'a>(acquire: &mut Acquire<'a>) -> Poll<Option<Permit<'a>>> {
-        Pin::new(acquire).poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn count_and_bytes_are_taken_together_or_not_at_all() {
-        let room = Room::new(2, 100);
-        let first = room.try_acquire(60).unwrap();
-        assert!(room.try_acquire(60).is_none(), "bytes are short");
-        assert_eq!((room.count(), room.bytes()), (1, 60), "a refusal takes nothing");
-        let second = room.try_acquire(40).unwrap();
-        assert!(room.try_acquire(0).is_none(), "the count is full");
-        drop((first, second));
-        assert_eq!((room.count(), room.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn a_request_larger_than_everything_goes_when_it_is_alone() {
-        let room = Room::new(2, 100);
-        let big = room.try_acquire(1000).unwrap();
-        assert_eq!(room.bytes(), 100);
-        assert!(room.try_acquire(1).is_none());
-        drop(big);
-        assert!(room.try_acquire(1).is_some());
-    }
-
-    #[test]
-    fn waiters_are_served_in_order_even_when_a_later_one_would_fit() {
-        let room = Room::new(10, 100);
-        let held = room.try_acquire(80).unwrap();
-        let mut large = room.acquire(90);
-        let mut small = room.acquire(10);
-        assert!(poll(&mut large).is_pending());
-        assert!(poll(&mut small).is_pending(), "no overtaking");
-        drop(held);
-        assert!(poll(&mut large).is_ready());
-        assert!(poll(&mut small).is_ready());
-    }
-
-    #[test]
-    fn a_waiter_that_leaves_holds_nothing_and_lets_the_next_one_in() {
-        let room = Room::new(10, 100);
-        let held = room.try_acquire(50).unwrap();
-        let mut large = room.acquire(90);
-        let mut small = room.acquire(10);
-        assert!(poll(&mut large).is_pending() && poll(&mut small).is_pending());
-        drop(large);
-        let Poll::Ready(Some(small)) = poll(&mut small) else { panic!("the small one fits now") };
-        drop((held, small));
-        assert_eq!((room.count(), room.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn a_grant_that_was_never_collected_comes_back() {
-        let room = Room::new(1, 100);
-        let held = room.try_acquire(1).unwrap();
-        let mut next = room.acquire(1);
-        assert!(poll(&mut next).is_pending());
-        drop(held);
-        assert_eq!(room.count(), 1, "granted to the waiter");
-        drop(next);
-        assert_eq!(room.count(), 0);
-    }
-
-    #[test]
-    fn closing_lets_every_waiter_go() {
-        let room = Room::new(1, 100);
-        let _held = room.try_acquire(1).unwrap();
-        let mut next = room.acquire(1);
-        assert!(poll(&mut next).is_pending());
-        room.close();
-        assert!(matches!(poll(&mut next), Poll::Ready(None)));
-        assert!(room.try_acquire(1).is_none());
-    }
-
-    #[test]
-    fn nobody_overtakes_a_waiter_by_the_quick_way_and_it_opens_again_behind_the_last_one() {
-        let room = Room::new(2, 100);
-        let held = room.try_acquire(90).unwrap();
-        let mut next = room.acquire(50);
-        assert!(poll(&mut next).is_pending());
-        assert!(!room.try_take(1), "there would be room, but somebody waits");
-        drop(next);
-        assert!(room.try_take(1));
-        room.give_back(1);
-        drop(held);
-        assert_eq!((room.count(), room.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn the_largest_limits_do_not_run_into_each_other() {
-        let room = Room::new(usize::MAX, usize::MAX);
-        assert!(room.try_take(usize::MAX) && !room.try_take(1), "one request holds all bytes");
-        assert_eq!(room.count(), 1);
-        let room = Room::new(65_536, usize::MAX);
-        for _ in 0..65_536 {
-            assert!(room.try_take(16 << 20));
-        }
-        assert!(!room.try_take(0));
-        assert_eq!((room.count(), room.bytes()), (65_536, 65_536 << 24));
-    }
-
-    #[test]
-    fn many_threads_leave_nothing_behind() {
-        let room = Room::new(3, 100);
-        std::thread::scope(|scope| {
-            for thread in 0..4 {
-                let room = &room;
-                scope.spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-                    runtime.block_on(async {
-                        for n in 0..2_000 {
-                            let permit = match room.try_acquire(n % 60 + thread) {
-                                Some(permit) => permit,
-                                None => room.acquire(n % 60 + thread).await.expect("the room is open"),
-                            };
-                            assert!(room.count() <= 3 && room.bytes() <= 100);
-                            drop(permit);
-                        }
-                    });
-                });
-            }
-        });
-        assert_eq!((room.count(), room.bytes()), (0, 0));
-        assert!(room.try_take(1), "the quick way is open");
-    }
-}
+mod tests;

@@ -1,8 +1,7 @@
 //! The message that every contestant sends, so that they all put the same on the wire.
 
-use std::sync::LazyLock;
-
 use bytes::Bytes;
+use rmq_remoting::{HeaderEncoding, HeaderPiece, HeaderText};
 
 pub(crate) const GROUP: &str = "bench_group";
 pub(crate) const TOPIC: &str = "bench_topic";
@@ -13,30 +12,35 @@ pub(crate) fn body() -> Bytes {
     Bytes::from(vec![b'x'; 100])
 }
 
-/// The properties of a message, with an id that is new each time.
+/// The text of a message's properties, with an id that is new each time.
 pub(crate) struct Properties {
-    text: String,
+    /// What they all begin with.
+    prefix: HeaderPiece,
+    text: HeaderText,
     next: u32,
 }
 
 impl Properties {
     pub(crate) fn new() -> Self {
-        Self { text: PREFIX.to_owned(), next: 0 }
+        Self { prefix: HeaderPiece::new(PREFIX), text: HeaderText::new(), next: 0 }
     }
 
-    /// The properties of the next message.
-    pub(crate) fn next(&mut self) -> &str {
+    /// The properties of the next message, for a JSON header.
+    pub(crate) fn next(&mut self) -> &HeaderText {
         self.next = self.next.wrapping_add(1);
-        self.text.truncate(PREFIX.len());
-        for shift in [24, 16, 8, 0] {
-            self.text.push_str(PAIRS[(self.next >> shift & 0xFF) as usize].as_str());
+        let mut digits = [0; 8];
+        for (byte, pair) in self.next.to_be_bytes().into_iter().zip(digits.chunks_exact_mut(2)) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
-        self.text.push('\u{2}');
+        self.text.begin(HeaderEncoding::Json);
+        self.text.push_piece(&self.prefix);
+        self.text.push_utf8(&digits);
+        self.text.push_char('\u{2}');
         &self.text
     }
 }
 
-static PAIRS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=0xFF).map(|byte| format!("{byte:02X}")).collect());
+const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 const PREFIX: &str = "UNIQ_KEY\u{1}7F0000010000000018B4AAC2";
 
@@ -47,7 +51,7 @@ mod tests {
     #[test]
     fn each_message_has_its_own_id() {
         let mut properties = Properties::new();
-        assert_eq!(properties.next(), "UNIQ_KEY\u{1}7F0000010000000018B4AAC200000001\u{2}");
-        assert_eq!(properties.next(), "UNIQ_KEY\u{1}7F0000010000000018B4AAC200000002\u{2}");
+        assert_eq!(properties.next().text(), "UNIQ_KEY\u{1}7F0000010000000018B4AAC200000001\u{2}");
+        assert_eq!(properties.next().text(), "UNIQ_KEY\u{1}7F0000010000000018B4AAC200000002\u{2}");
     }
 }

@@ -28,7 +28,7 @@ impl RawTokio {
             runtime.block_on(TcpStream::connect(address)).with_context(|| format!("{address} cannot be reached"))?;
         stream.set_nodelay(true)?;
         let mut request = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_body(body());
-        let properties = Properties::new().next().to_owned();
+        let properties = Properties::new().next().text().into_owned();
         let fields = [
             ("a", GROUP),
             ("b", TOPIC),

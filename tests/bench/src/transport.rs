@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use rmq_remoting::{
-    Endpoint, RemotingClient, RemotingCommand, RequestCode, RequestTemplate, SystemClock, WallClock as _,
+    Answer, Endpoint, FieldText, Line, OpenField, PendingAnswer, RemotingClient, RemotingCommand, RequestCode,
+    RequestTemplate, SystemClock, WallClock as _,
 };
 
 use crate::contestant::{Contestant, Latencies};
@@ -41,11 +43,12 @@ impl Transport {
         for (name, value) in fields {
             request = request.with_field(name, value);
         }
+        let open = [OpenField::Any("e"), OpenField::Millis("g"), OpenField::Any("i")];
         Ok(Self {
             runtime: runtime::new()?,
             client: RemotingClient::builder().build()?,
             to: Endpoint::parse(address)?,
-            template: Arc::new(RequestTemplate::new(request, ["e", "g", "i"])?),
+            template: Arc::new(RequestTemplate::new(request, open)?),
             window,
         })
     }
@@ -76,18 +79,18 @@ impl Contestant for Transport {
 }
 
 struct Sender {
-    client: RemotingClient,
-    to: Endpoint,
+    line: Line,
     template: Arc<RequestTemplate<3>>,
     body: bytes::Bytes,
     properties: Properties,
+    places: Places,
 }
 
 impl Sender {
     fn new(transport: &Transport) -> Self {
         Self {
-            client: transport.client.clone(),
-            to: transport.to.clone(),
+            line: transport.client.line(&transport.to),
+            places: Places::default(),
             template: Arc::clone(&transport.template),
             body: body(),
             properties: Properties::new(),
@@ -101,8 +104,8 @@ impl Sender {
             let queue = i32::try_from(number % 8).unwrap_or_default();
             let values = [queue.into(), SystemClock.now_millis().into(), self.properties.next().into()];
             let request = self.template.fill(values, &self.body);
-            let answer = self.client.invoke_frame(&self.to, &request, TIMEOUT).await?;
-            check(&answer)?;
+            let answer = self.line.invoke_frame(&request, TIMEOUT).await?;
+            self.places.check(answer)?;
             if let Some(started) = started {
                 latencies.add(started.elapsed());
             }
@@ -115,57 +118,62 @@ impl Sender {
         let mut window = VecDeque::with_capacity(in_flight);
         for number in 0..messages {
             if window.len() == in_flight {
-                collect(window.pop_front(), &mut latencies).await?;
+                self.collect(window.pop_front(), &mut latencies).await?;
             }
             let started = (number % every == 0).then(Instant::now);
             let queue = i32::try_from(number % 8).unwrap_or_default();
             let values = [queue.into(), SystemClock.now_millis().into(), self.properties.next().into()];
             let request = self.template.fill(values, &self.body);
-            window.push_back((self.client.submit(&self.to, &request, TIMEOUT).await?, started));
+            window.push_back((self.line.submit(&request, TIMEOUT).await?, started));
         }
         for pending in window {
-            collect(Some(pending), &mut latencies).await?;
+            self.collect(Some(pending), &mut latencies).await?;
         }
         Ok(latencies)
     }
-}
 
-async fn collect(
-    pending: Option<(rmq_remoting::PendingAnswer, Option<Instant>)>,
-    latencies: &mut Latencies,
-) -> anyhow::Result<()> {
-    let Some((answer, started)) = pending else { return Ok(()) };
-    check(&answer.await?)?;
-    if let Some(started) = started {
-        latencies.add(started.elapsed());
-    }
-    Ok(())
-}
-
-/// What a send has to look at.
-fn check(answer: &rmq_remoting::Answer) -> anyhow::Result<()> {
-    anyhow::ensure!(answer.is_success(), "not stored: {answer:?}");
-    // As a send result has it: two numbers and two ids, kept without an allocation.
-    let mut stored = Stored::default();
-    for (name, value) in answer.fields() {
-        match name {
-            "queueId" => stored.queue_id = value.as_i64().unwrap_or(-1),
-            "queueOffset" => stored.queue_offset = value.as_i64().unwrap_or(-1),
-            "msgId" => stored.message_id = value.as_bytes().try_into()?,
-            "transactionId" => stored.transaction_id = value.as_bytes().try_into()?,
-            _ => {}
+    async fn collect(
+        &mut self,
+        pending: Option<(PendingAnswer, Option<Instant>)>,
+        latencies: &mut Latencies,
+    ) -> anyhow::Result<()> {
+        let Some((answer, started)) = pending else { return Ok(()) };
+        self.places.check(answer.await?)?;
+        if let Some(started) = started {
+            latencies.add(started.elapsed());
         }
+        Ok(())
     }
-    std::hint::black_box(stored);
-    Ok(())
 }
 
+/// Where the fields are that every send reads.
 #[derive(Default)]
-struct Stored {
-    queue_id: i64,
-    queue_offset: i64,
-    message_id: [u8; 32],
-    transaction_id: [u8; 32],
+struct Places {
+    /// In answers with these fields.
+    fields: Option<u64>,
+    queue_id: usize,
+    queue_offset: usize,
+}
+
+impl Places {
+    /// Does what a send does: looks at the code and two numbers, and keeps the answer, which has the ids for whoever asks.
+    fn check(&mut self, answer: Answer) -> anyhow::Result<()> {
+        if self.fields.is_none() || self.fields != answer.fields_id() {
+            self.learn(&answer)?;
+        }
+        let number = |place| answer.field_at(place).and_then(FieldText::as_i64);
+        let (queue_id, queue_offset) = (number(self.queue_id), number(self.queue_offset));
+        anyhow::ensure!(answer.is_success() && queue_id.is_some() && queue_offset.is_some(), "not stored: {answer:?}");
+        std::hint::black_box((queue_id, queue_offset, answer));
+        Ok(())
+    }
+
+    #[cold]
+    fn learn(&mut self, answer: &Answer) -> anyhow::Result<()> {
+        let place = |name| answer.field_place(name).with_context(|| format!("no {name}: {answer:?}"));
+        *self = Self { fields: answer.fields_id(), queue_id: place("queueId")?, queue_offset: place("queueOffset")? };
+        Ok(())
+    }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -74,11 +74,8 @@ impl Launch {
         }
         let mut words = vec![home.jdk().java().display().to_string()];
         words.extend(OPEN_PACKAGES.iter().chain(kind.options).map(|&word| word.to_owned()));
-        words.extend([
-            format!("-Duser.home={}", folder.display()),
-            format!("-Drocketmq.home.dir={}", folder.display()),
-            format!("-Drmq.logback.configurationFile={}", folder.join("conf").join(kind.logback).display()),
-        ]);
+        words.extend(places(folder));
+        words.push(format!("-Drmq.logback.configurationFile={}", folder.join("conf").join(kind.logback).display()));
         words.extend_from_slice(&spec.jvm_options);
         words.extend(["-cp".to_owned(), home.class_path(&[&folder.join("conf"), leash])]);
         words.extend(["Leash".to_owned(), kind.main.to_owned(), "-c".to_owned(), conf_file.display().to_string()]);
@@ -89,6 +86,12 @@ impl Launch {
         fs::write(&command, words.join("\n") + "\n")?;
         Ok(Self { command, log: folder.join("server.log") })
     }
+}
+
+/// Whatever a server writes is in its folder. That goes for what it unpacks too: 5.x unpacks the 12 MB of RocksDB's library at each start, and a
+/// server that is killed never removes them.
+fn places(folder: &Path) -> [String; 3] {
+    ["user.home", "rocketmq.home.dir", "java.io.tmpdir"].map(|name| format!("-D{name}={}", folder.display()))
 }
 
 const CONF: &str = "server.conf";
@@ -248,6 +251,12 @@ mod tests {
         let extra = [("brokerRole".to_owned(), "SYNC_MASTER".to_owned()), ("path".to_owned(), "a\\b".to_owned())];
         let lines = conf(Version::V5_5_0, &BrokerSpec::master("m").property("path", "own"), &extra);
         assert_eq!(lines[lines.len() - 3..], ["brokerRole=SYNC_MASTER", "path=a\\\\b", "path=own"]);
+    }
+
+    #[test]
+    fn what_a_server_unpacks_goes_with_its_folder() {
+        let places = places(Path::new("/run/b"));
+        assert!(places.contains(&"-Djava.io.tmpdir=/run/b".to_owned()), "{places:?}");
     }
 
     #[test]

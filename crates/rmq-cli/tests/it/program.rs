@@ -23,10 +23,11 @@ pub(crate) fn rmq<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Ran 
     run(&mut command(arguments), b"")
 }
 
-/// The program, to be started.
+/// The program, to be started. It has all the time that a busy machine needs, unless the arguments say how much.
 pub(crate) fn command<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let arguments: Vec<String> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rmq"));
-    command.args(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+    command.args(&arguments).args(patience(&arguments));
     for variable in ["NAMESRV_ADDR", "RUST_LOG"] {
         command.env_remove(variable);
     }
@@ -34,6 +35,18 @@ pub(crate) fn command<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> 
         command.env_remove(format!("ROCKETMQ_{name}"));
     }
     command
+}
+
+/// The clock of a program is real, so a default of 3 s would make each test one of the machine's speed.
+fn patience(arguments: &[String]) -> &'static [&'static str] {
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    match arguments.first().map(String::as_str) {
+        Some("send" | "route" | "topicRoute" | "topic-route") if !has("--timeout") => &["--timeout", "60s"],
+        Some("demo") if has("--namesrv") && !has("--config") => {
+            &["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/patient.toml")]
+        }
+        _ => &[],
+    }
 }
 
 /// Starts it with this standard input and waits for its end.
@@ -95,4 +108,4 @@ fn reader(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
 }
 
 /// Generous: the machine may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);

@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::thread;
 
 use rmq_testkit::TestCluster;
+use tokio::net::TcpSocket;
 
 use crate::program::rmq;
 use crate::servers::{servers, start};
 
-/// Runs every command that asks a name server; `--timeout` where there is one.
+/// Runs every command that asks a name server.
 fn all_commands(address: &str) -> Vec<(&'static str, crate::program::Ran)> {
     vec![
         ("demo", rmq(["demo", "--namesrv", address])),
@@ -27,14 +28,25 @@ fn assert_all(address: &str, says: &str) {
     }
 }
 
-/// A port at which nobody listens (any more).
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port()
+/// A port at which nobody listens, held so that nobody else gets it meanwhile.
+struct Nowhere(TcpSocket);
+
+impl Nowhere {
+    fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        Self(socket)
+    }
+
+    fn address(&self) -> String {
+        self.0.local_addr().expect("bound").to_string()
+    }
 }
 
 #[test]
 fn a_refused_connection() {
-    let address = format!("127.0.0.1:{}", free_port());
+    let nowhere = Nowhere::new();
+    let address = nowhere.address();
     assert_all(
         &address,
         &format!("nothing listens at {address} (connection refused): check that the name server runs"),
@@ -59,8 +71,8 @@ fn a_text_that_is_no_address() {
 
 #[test]
 fn several_name_servers_of_which_none_can_be_used() {
-    let (one, two) = (free_port(), free_port());
-    assert_all(&format!("127.0.0.1:{one};127.0.0.1:{two}"), "none of the name servers can be used (127.0.0.1:");
+    let (one, two) = (Nowhere::new(), Nowhere::new());
+    assert_all(&format!("{};{}", one.address(), two.address()), "none of the name servers can be used (127.0.0.1:");
 }
 
 #[test]
@@ -93,8 +105,8 @@ fn a_name_server_that_stays_silent() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
     let commands = [
-        rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--timeout", "300ms"]),
-        rmq(["route", "--namesrv", &address, "--topic", "orders", "--timeout", "300ms"]),
+        rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--timeout", "2s"]),
+        rmq(["route", "--namesrv", &address, "--topic", "orders", "--timeout", "2s"]),
     ];
     for ran in commands {
         assert!(ran.one_sentence().contains(&format!("name server {address} does not answer: check")), "{ran:#?}");
@@ -104,7 +116,8 @@ fn a_name_server_that_stays_silent() {
 #[test]
 fn one_name_server_that_answers_is_enough() {
     let servers = servers();
-    let list = format!("127.0.0.1:{};{}", free_port(), servers.name_servers());
+    let nowhere = Nowhere::new();
+    let list = format!("{};{}", nowhere.address(), servers.name_servers());
     rmq(["send", "--namesrv", &list, "--topic", "orders", "--body", "x"]).assert_success();
     rmq(["route", "--namesrv", &list, "--topic", "orders"]).assert_success();
 }
@@ -138,8 +151,9 @@ fn a_name_that_no_server_takes() {
 
 #[test]
 fn a_start_that_fails_is_a_result_line_too() {
-    let address = format!("127.0.0.1:{}", free_port());
-    let ran = rmq(["send", "--namesrv", &address, "--topic", "orders", "--body", "x", "--json", "--count", "9"]);
+    let nowhere = Nowhere::new();
+    let line = ["--topic", "orders", "--body", "x", "--json", "--count", "9"];
+    let ran = rmq(["send", "--namesrv", &nowhere.address()].iter().chain(&line));
     let lines = ran.json_lines();
     assert_eq!(lines.len(), 1);
     assert_eq!((&lines[0]["kind"], &lines[0]["possiblyStored"]), (&"not_started".into(), &false.into()));

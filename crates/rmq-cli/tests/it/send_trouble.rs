@@ -44,7 +44,7 @@ fn a_failure_says_why_and_whether_the_message_may_be_stored() {
         (Fault::garbage(&b"\x00\x00\x00\x01x"[..]), "connection_lost", true),
     ] {
         let servers = servers_that(&fault);
-        let ran = send(&servers, if kind == "timeout" { &["--timeout", "1s"] } else { &[] });
+        let ran = send(&servers, if kind == "timeout" { &["--timeout", "5s"] } else { &[] });
         assert_eq!(failure(&ran), (kind.to_owned(), stored, u64::from(stored)), "{ran:#?}");
     }
 }
@@ -73,7 +73,7 @@ fn failed_messages_are_tried_again_unless_told_otherwise() {
 #[test]
 fn a_failed_message_that_was_tried_has_an_id_and_a_queue() {
     let servers = servers_that(&Fault::store_then_silent());
-    let lines = send(&servers, &["--timeout", "1s"]).json_lines();
+    let lines = send(&servers, &["--timeout", "5s"]).json_lines();
     let stored = &servers.messages("orders")[0];
     assert_eq!(lines[0]["messageId"], stored.unique_id().expect("made by the client"));
     assert_eq!((&lines[0]["brokerName"], &lines[0]["queueId"]), (&(*stored.broker).into(), &stored.queue_id.into()));
@@ -143,6 +143,16 @@ fn a_topic_that_may_not_be_written_to_is_told_from_one_that_is_not_there() {
     let ran = send(&servers, &[]);
     assert_eq!(failure(&ran), ("no_writable_queue".to_owned(), false, 0), "{ran:#?}");
     assert!(ran.one_sentence().contains("permission"), "{ran:#?}");
+}
+
+#[test]
+fn oneway_messages_that_a_broker_may_not_have_read_are_told() {
+    let servers = start(TestCluster::builder().topic("orders", 4));
+    servers.broker("broker-a").freeze();
+    let ran = send(&servers, &["--oneway", "--count", "3", "--timeout", "5s"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.json_lines().iter().all(|line| line["status"] == "ONEWAY"), "{ran:#?}");
+    assert!(ran.stderr.starts_with("note: 1 broker did not answer at the end within 5 s"), "{ran:#?}");
 }
 
 #[test]

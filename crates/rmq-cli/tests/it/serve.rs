@@ -95,9 +95,16 @@ fn an_address_of_another_machine_cannot_be_listened_on() {
     assert!(ran.one_sentence().contains("--host"), "{ran:#?}");
 }
 
+/// Below the range from which systems give out ports, so that nobody gets it before the program does.
+fn unused_port() -> u16 {
+    let start = 10_000 + u16::try_from(std::process::id() % 9_000).expect("small");
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (start..20_000).find(is_free).expect("a free port")
+}
+
 #[test]
 fn brokers_may_be_advertised_elsewhere_and_have_ports_of_their_own() {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port().to_string();
+    let free = unused_port().to_string();
     // Reserved for documentation (RFC 5737): nobody can be reached there, but a route may name it.
     let serving = Serving::start(&["--advertise", "192.0.2.7", "--broker-port", &free, "--topic", "orders:1"]);
     let port = serving.name_server.strip_prefix("192.0.2.7:").expect("advertised as well");

@@ -1,11 +1,12 @@
 //! A test cluster that runs beside a test that blocks.
 
 use std::ops::Deref;
-use std::time::Duration;
 
 use rmq_testkit::TestClusterBuilder;
 use rmq_testkit::{StoredCopy, TestCluster};
 use tokio::runtime::Runtime;
+
+use crate::program::PATIENCE;
 
 /// A cluster on a runtime of its own; dropped, both end.
 pub(crate) struct Servers {
@@ -29,7 +30,7 @@ pub(crate) fn start(builder: TestClusterBuilder) -> Servers {
 impl Servers {
     /// Waits for messages that nobody confirms.
     pub(crate) fn wait_for(&self, topic: &str, count: usize) -> Vec<StoredCopy> {
-        self.runtime.block_on(self.cluster.wait_for_messages(topic, count, Duration::from_secs(30)))
+        self.runtime.block_on(self.cluster.wait_for_messages(topic, count, PATIENCE))
     }
 
     pub(crate) fn kill(&self, broker: &str) {

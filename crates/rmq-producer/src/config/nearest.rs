@@ -24,12 +24,16 @@ pub(super) fn unknown_word(option: &str, word: &str, words: &[&str]) -> String {
     }
 }
 
-/// The candidate that differs least, if it differs little.
+/// The candidate that differs least, if it differs little; else the only one of whose words it is one.
 fn nearest<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let written = normal(written);
-    let distances = candidates.iter().map(|candidate| (distance(&written, &normal(candidate)), *candidate));
+    let letters = normal(written);
+    let distances = candidates.iter().map(|candidate| (distance(&letters, &normal(candidate)), *candidate));
     let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= (written.len() / 3).max(1)).then_some(nearest)
+    if distance <= (letters.len() / 3).max(1) {
+        return Some(nearest);
+    }
+    let mut with_it = candidates.iter().filter(|candidate| candidate.split('_').any(|word| normal(word) == letters));
+    with_it.next().filter(|_| with_it.next().is_none()).copied()
 }
 
 /// Without what differs between ways of writing one name.
@@ -96,13 +100,15 @@ mod tests {
 
     #[test]
     fn what_differs_little_is_suggested() {
-        let keys = ["send_timeout", "api_timeout", "retries", "tls"];
+        let keys = ["send_timeout", "api_timeout", "producer_group", "retries", "tls"];
         for (written, suggested) in [
             ("send_timout", Some("send_timeout")),
             ("sendTimeout", Some("send_timeout")),
             ("send-timeout", Some("send_timeout")),
             ("retires", Some("retries")),
             ("tl", Some("tls")),
+            ("group", Some("producer_group")),
+            ("timeout", None),
             ("colour", None),
             ("", None),
         ] {

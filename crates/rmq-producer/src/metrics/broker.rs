@@ -34,10 +34,12 @@ pub(crate) enum Ended {
 }
 
 impl BrokerCounters {
+    #[inline]
     pub(crate) fn begun(&self) {
         self.sent.add_one();
     }
 
+    #[inline]
     pub(crate) fn ended(&self, how: Ended, elapsed: std::time::Duration) {
         // First: a snapshot reads the histogram last, so that it is never behind the counters.
         if matches!(how, Ended::Stored | Ended::Degraded) {

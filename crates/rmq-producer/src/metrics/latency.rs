@@ -23,6 +23,7 @@ const STEPS: u64 = 4;
 const BUCKETS: usize = 104;
 
 impl Latency {
+    #[inline]
     pub(super) fn record(&self, elapsed: Duration) {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         self.total_micros.fetch_add(micros, Ordering::Relaxed);

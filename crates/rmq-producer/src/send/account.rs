@@ -12,7 +12,7 @@ use rmq_remoting::HookError;
 use tokio::time::Instant;
 
 use super::Sender;
-use super::lane::Lane;
+use super::lane::{Lane, Target};
 use crate::attempts::GoodAttempt;
 use crate::error::{AttemptError, Outcome, SendError, SendErrorKind};
 use crate::hook::{About, SendContext, SendEnd, SendReport};
@@ -25,7 +25,8 @@ pub(super) struct Account<'a> {
     pub(super) way: SendWay,
     /// Only where there are hooks that want to know of it.
     hooked: Option<Box<Hooked>>,
-    under_way: Option<Arc<Lane>>,
+    /// Where the attempt goes that is under way.
+    under_way: Option<Target>,
     /// Counted where queues are chosen by it.
     load: Option<InFlight>,
     /// Whether its request was made, and will be written even if nobody waits for it any more.
@@ -93,11 +94,22 @@ impl<'a> Account<'a> {
     }
 
     /// An attempt begins.
-    pub(super) fn begin(&mut self, lane: &Arc<Lane>) {
-        lane.counters.begun();
-        self.load = self.sender.faults.under_way(lane.broker_name());
-        self.under_way = Some(Arc::clone(lane));
+    #[inline]
+    pub(super) fn begin(&mut self, target: Target) {
+        target.lane.counters.begun();
+        self.load = self.sender.faults.under_way(target.lane.broker_name());
+        self.under_way = Some(target);
         self.is_encoded = false;
+    }
+
+    /// Where the attempt goes that is under way.
+    pub(super) fn under_way(&self) -> Option<&Target> {
+        self.under_way.as_ref()
+    }
+
+    /// The same, for whoever is about to [end](Self::end) it.
+    pub(super) fn take_under_way(&mut self) -> Option<Target> {
+        self.under_way.take()
     }
 
     /// Its request was encoded: from here on the message may be stored.
@@ -111,7 +123,8 @@ impl<'a> Account<'a> {
     }
 
     /// It is over, with the status in which the broker stored the message, where it said so.
-    pub(super) fn end(&mut self, end: Result<Option<SendStatus>, &AttemptError>, elapsed: Duration) {
+    #[inline(always)]
+    pub(super) fn end(&mut self, lane: &Lane, end: Result<Option<SendStatus>, &AttemptError>, elapsed: Duration) {
         let end = end.map_err(AttemptError::outcome);
         let how = match end {
             Ok(Some(SendStatus::SendOk)) => Ended::Stored,
@@ -121,9 +134,8 @@ impl<'a> Account<'a> {
         };
         self.possibly_stored |= end.err().is_none_or(Outcome::possibly_stored);
         self.load = None;
-        if let Some(lane) = self.under_way.take() {
-            lane.counters.ended(how, elapsed);
-        }
+        self.under_way = None;
+        lane.counters.ended(how, elapsed);
     }
 
     /// An attempt at this broker that failed for this reason is followed by another.
@@ -133,14 +145,26 @@ impl<'a> Account<'a> {
 
     pub(super) fn close(&mut self, result: &Result<SendResult, SendError>) {
         match result {
-            Ok(result) => self.close_stored(result),
+            Ok(result) => self.finish(stored(result.status()), SendEnd::Stored(result)),
             Err(error) => self.close_failed(error),
         }
     }
 
-    pub(super) fn close_stored(&mut self, result: &SendResult) {
-        let how = if result.status() == SendStatus::SendOk { SendEnded::Stored } else { SendEnded::Degraded };
-        self.finish(how, SendEnd::Stored(result));
+    /// Whether hooks want to see the end.
+    pub(super) fn is_watched(&self) -> bool {
+        self.hooked.is_some()
+    }
+
+    /// Closes one that nobody watches.
+    #[inline]
+    pub(super) fn close_stored(&mut self, status: SendStatus) {
+        self.close_unwatched(stored(status));
+    }
+
+    #[inline]
+    fn close_unwatched(&mut self, how: SendEnded) {
+        self.is_open = false;
+        self.sender.metrics.ended(how);
     }
 
     pub(super) fn close_failed(&mut self, error: &SendError) {
@@ -149,19 +173,26 @@ impl<'a> Account<'a> {
 
     pub(super) fn close_oneway(&mut self, result: &Result<GoodAttempt, SendError>) {
         match result {
-            Ok(_) if self.hooked.is_none() => {
-                self.is_open = false;
-                self.sender.metrics.ended(SendEnded::Written);
-            }
+            Ok(_) if !self.is_watched() => self.close_unwatched(SendEnded::Written),
             Ok(attempt) => self.finish(SendEnded::Written, SendEnd::Written(&attempt.to_attempt())),
             Err(error) => self.close_failed(error),
         }
     }
 
+    /// Whoever waited for the send has gone.
+    #[cold]
+    fn abandon(&mut self) {
+        let mut possibly_stored = self.possibly_stored;
+        if let Some(target) = self.under_way.take() {
+            target.lane.counters.ended(Ended::Dropped, Duration::ZERO);
+            possibly_stored |= self.is_encoded;
+        }
+        self.finish(SendEnded::Dropped { possibly_stored }, SendEnd::Dropped { possibly_stored });
+    }
+
     fn finish(&mut self, how: SendEnded, end: SendEnd<'_>) {
-        self.is_open = false;
+        self.close_unwatched(how);
         let metrics = &self.sender.metrics;
-        metrics.ended(how);
         if let Some(Hooked { started, about, message }) = self.hooked.as_deref() {
             let report = SendReport::new(about, message, end, started.elapsed());
             self.sender.hooks.after(&report, metrics.hook_panics());
@@ -169,16 +200,15 @@ impl<'a> Account<'a> {
     }
 }
 
+fn stored(status: SendStatus) -> SendEnded {
+    if status == SendStatus::SendOk { SendEnded::Stored } else { SendEnded::Degraded }
+}
+
 impl Drop for Account<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if !self.is_open {
-            return;
+        if self.is_open {
+            self.abandon();
         }
-        let mut possibly_stored = self.possibly_stored;
-        if let Some(lane) = self.under_way.take() {
-            lane.counters.ended(Ended::Dropped, Duration::ZERO);
-            possibly_stored |= self.is_encoded;
-        }
-        self.finish(SendEnded::Dropped { possibly_stored }, SendEnd::Dropped { possibly_stored });
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rmq_remoting::{Answer, Deadline, Endpoint, HeaderText, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{Level, debug, level_enabled};
 
 use super::Sender;
 use super::account::Account;
@@ -25,7 +25,14 @@ use crate::send_result::SendStatus;
 use crate::send_way::SendWay;
 
 /// How an attempt ended: stored, or not.
-pub(crate) type Over = Result<(GoodAttempt, Stored), Box<Attempt>>;
+pub(crate) type Over = Result<Box<Good>, Box<Attempt>>;
+
+/// An attempt that stored its message.
+pub(crate) struct Good {
+    pub(super) attempt: GoodAttempt,
+    pub(super) stored: Stored,
+    pub(super) answer: Answer,
+}
 
 /// A first attempt that was sent, and answered by a server that is going away.
 pub(crate) struct Sent {
@@ -48,7 +55,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Over {
         let started = Instant::now();
-        account.begin(&target.lane);
+        account.begin(target.clone());
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over(account, &target, None, Err(error), started.elapsed()),
@@ -57,7 +64,7 @@ impl Sender {
             Err(error) => Err(error),
             Ok(()) => self.call(account, prepared, &target, &address, deadline).await.map_err(AttemptError::from),
         };
-        let end = end.and_then(|answer| reply::read(answer, &address, &target.lane.places));
+        let end = end.and_then(|answer| Ok((reply::read(&answer, &address, &target.lane.places)?, answer)));
         let asked = if target.lane.address().is_none() { Some(address) } else { None };
         self.over(account, &target, asked, end, started.elapsed())
     }
@@ -78,7 +85,7 @@ impl Sender {
         };
         let answer = self.moved(account, prepared, target, address, deadline, answer).await;
         let end = answer.map_err(AttemptError::from);
-        let end = end.and_then(|answer| reply::read(answer, address, &target.lane.places));
+        let end = end.and_then(|answer| Ok((reply::read(&answer, address, &target.lane.places)?, answer)));
         self.over(account, target, None, end, started.elapsed())
     }
 
@@ -92,7 +99,7 @@ impl Sender {
         deadline: Deadline,
     ) -> OverOneway {
         let started = Instant::now();
-        account.begin(&target.lane);
+        account.begin(target.clone());
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over_oneway(account, &target, None, Err(error), started.elapsed()),
@@ -183,13 +190,11 @@ impl Sender {
         born_timestamp: i64,
         deadline: Deadline,
         context: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
-        let address = target.lane.address()?;
-        let remoting = self.instance.remoting();
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
+        let Some(line) = &target.lane.line else { return Ok(None) };
         self.with_request(prepared, target, born_timestamp, |request| match request {
-            Ok(Request::Plain(request)) => remoting.try_submit(address, &request, deadline, context),
-            Ok(request) => remoting.try_submit(address, request.frame(), deadline, context),
-            Err(error) => Some(Err(error)),
+            Request::Plain(request) => line.try_submit(request, deadline, context),
+            request => line.try_submit(request.frame(), deadline, context),
         })
     }
 
@@ -200,12 +205,11 @@ impl Sender {
         target: &Target,
         born_timestamp: i64,
         deadline: Deadline,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
-        let address = target.lane.address()?;
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
+        let Some(address) = target.lane.address() else { return Ok(None) };
         let remoting = self.instance.remoting();
-        self.with_request(prepared, target, born_timestamp, |request| match request {
-            Ok(request) => remoting.try_submit_oneway(address, request.frame(), deadline),
-            Err(error) => Some(Err(error)),
+        self.with_request(prepared, target, born_timestamp, |request| {
+            remoting.try_submit_oneway(address, request.frame(), deadline)
         })
     }
 
@@ -216,13 +220,15 @@ impl Sender {
         prepared: &Prepared,
         target: &Target,
         born_timestamp: i64,
-        with: impl FnOnce(Result<Request<'_>, RemotingError>) -> R,
-    ) -> R {
+        with: impl FnOnce(&Request<'_>) -> Result<R, Box<RemotingError>>,
+    ) -> Result<R, Box<RemotingError>> {
         // Taken out, so that nobody is in the way who sends while a waker runs.
         let mut properties = PROPERTIES.take();
         self.write_properties(prepared, &mut properties);
-        let request = self.request(target, prepared, &properties, born_timestamp);
-        let result = with(request.map_err(RemotingError::Encode));
+        let result = match self.request(target, prepared, &properties, born_timestamp) {
+            Ok(request) => with(&request),
+            Err(error) => Err(Box::new(RemotingError::Encode(error))),
+        };
         PROPERTIES.set(properties);
         result
     }
@@ -271,8 +277,8 @@ impl Sender {
         self.hooks.check(&context, self.metrics.hook_panics()).map_err(|source| AttemptError::Forbidden { source })
     }
 
-    /// Tells the end of an attempt to all who want to know of it; `stored` where the broker said so.
-    #[inline]
+    /// Tells the end of an attempt to all who want to know of it, with the status where the broker said one.
+    #[inline(always)]
     pub(super) fn note(
         &self,
         account: &mut Account<'_>,
@@ -282,7 +288,7 @@ impl Sender {
         elapsed: Duration,
     ) {
         let (error, broker_name) = (end.err(), target.lane.broker_name());
-        account.end(end, elapsed);
+        account.end(&target.lane, end, elapsed);
         match account.way {
             SendWay::Oneway => self.faults.record_oneway(broker_name, error, elapsed),
             SendWay::Awaited | SendWay::Enqueued | SendWay::Callback => {
@@ -298,12 +304,12 @@ impl Sender {
         account: &mut Account<'_>,
         target: &Target,
         address: Option<Endpoint>,
-        end: Result<Stored, AttemptError>,
+        end: Result<(Stored, Answer), AttemptError>,
         elapsed: Duration,
     ) -> Over {
-        self.note(account, target, address.as_ref(), end.as_ref().map(|stored| Some(stored.status)), elapsed);
+        self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
-            Ok(stored) => Ok((target.good(address, elapsed), stored)),
+            Ok((stored, answer)) => Ok(Box::new(Good { attempt: target.good_at(address, elapsed), stored, answer })),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
@@ -319,13 +325,21 @@ impl Sender {
     ) -> OverOneway {
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
-            Ok(()) => Ok(target.good(address, elapsed)),
+            Ok(()) => Ok(target.good_at(address, elapsed)),
             Err(error) => Err(failed(target, address, error, elapsed)),
         }
     }
 }
 
+#[inline]
 fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
+    if level_enabled!(Level::DEBUG) {
+        log_it(target, asked, error, elapsed);
+    }
+}
+
+#[cold]
+fn log_it(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, elapsed: Duration) {
     debug!(
         topic = &*target.lane.destination.topic,
         broker = &**target.lane.broker_name(),
@@ -339,13 +353,8 @@ fn log(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError>, 
 }
 
 #[cold]
-pub(super) fn failed(
-    target: &Target,
-    address: Option<Endpoint>,
-    error: AttemptError,
-    elapsed: Duration,
-) -> Box<Attempt> {
-    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good(address, elapsed).to_attempt() })
+fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
+    Box::new(Attempt { error: Some(Arc::new(error)), ..target.good_at(address, elapsed).to_attempt() })
 }
 
 thread_local! {

@@ -7,14 +7,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmq_message::{Message, validate_topic};
-use rmq_remoting::Deadline;
+use rmq_remoting::{Answer, Deadline};
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::attempt::{Over, OverOneway, Sent};
+use super::attempt::{Good, Over, OverOneway, Sent};
 use super::lane::Target;
 use super::prepare::{Prepared, Reconsumed};
-use super::reply::Stored;
+use super::reply::{self, Stored};
 use super::retry::{self, Next};
 use super::stale_route::{self, Doubt};
 use super::topics::Topic;
@@ -24,7 +24,7 @@ use crate::attempts::{Attempt, Attempts, GoodAttempt};
 use crate::error::{Failure, Outcome, SendError};
 use crate::instance::RouteError;
 use crate::retry_policy::RetryPolicy;
-use crate::send_result::{SendResult, SendStatus};
+use crate::send_result::{MessageId, SendResult, SendStatus};
 
 pub(crate) struct Delivery<'a> {
     pub(super) account: Account<'a>,
@@ -33,6 +33,8 @@ pub(crate) struct Delivery<'a> {
     /// Counted from the send's beginning.
     pub(super) deadline: Deadline,
     stage: Stage,
+    /// Whether it may take as long as the producer says, from now on.
+    pub(super) has_usual_time: bool,
     /// Known once the send is settled.
     topic: Option<Arc<Topic>>,
     /// Whether all attempts go to the queue of the first one.
@@ -55,12 +57,29 @@ pub(crate) struct First<O> {
     pub(super) progress: Progress<O>,
 }
 
+/// A send that its first attempt ended, but for the broker's answer.
+pub(crate) struct EndedWell {
+    stored: Stored,
+    stored_by: GoodAttempt,
+    message_id: MessageId,
+    elapsed: Duration,
+}
+
 /// How far a first attempt has come.
 pub(crate) enum Progress<O> {
     ToBegin,
     /// Answered, by a server that is going away.
     Moving(Box<Sent>),
     Over(O),
+}
+
+impl EndedWell {
+    /// Its result, made where it is wanted: it is large.
+    #[inline]
+    pub(super) fn into_result(self, answer: Answer) -> SendResult {
+        let Self { stored: Stored { status, queue_id, queue_offset }, stored_by, message_id, elapsed } = self;
+        SendResult { status, message_id, queue_id, queue_offset, answer, stored_by, elapsed, shown: OnceLock::new() }
+    }
 }
 
 impl<'a> Delivery<'a> {
@@ -72,6 +91,7 @@ impl<'a> Delivery<'a> {
             options,
             deadline,
             stage: Stage::New,
+            has_usual_time: false,
             topic: None,
             is_fixed: false,
         }
@@ -86,7 +106,11 @@ impl<'a> Delivery<'a> {
     }
 
     /// The deadline of a first attempt that begins now.
+    #[inline]
     pub(super) fn first_deadline(&self, now: Instant) -> Deadline {
+        if self.has_usual_time && self.options.retries().is_none() {
+            return Deadline::counted_from(now, self.sender().first_share);
+        }
         let policy = self.policy();
         retry::attempt_deadline(self.deadline, now, policy.tries(), policy)
     }
@@ -117,20 +141,32 @@ impl<'a> Delivery<'a> {
         result
     }
 
-    /// Ends well after its first attempt, of which note was taken.
+    /// Ends with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
     #[inline]
-    pub(super) fn end_with(&mut self, attempt: GoodAttempt, stored: Stored, started: Instant) -> SendResult {
-        self.sender().budget.refill();
+    pub(super) fn end_well(&mut self, answer: &Answer, started: Instant) -> Option<EndedWell> {
+        let stored = reply::stored(answer, &self.account.under_way()?.lane.places)?;
+        if !self.suffices(&stored) || self.account.is_watched() {
+            return None;
+        }
+        let target = self.account.take_under_way()?;
+        let (sender, lasted) = (self.sender(), started.elapsed());
+        sender.note(&mut self.account, &target, None, Ok(Some(stored.status)), lasted);
+        sender.budget.refill();
+        self.account.close_stored(stored.status);
         // No need to look at the clock again, and hardly ever to reckon.
         let since = self.deadline.since();
-        let before = if started == since { Duration::ZERO } else { started.saturating_duration_since(since) };
-        let elapsed = attempt.elapsed + before;
-        let result = self.result(attempt, stored, None, elapsed);
-        self.account.close_stored(&result);
-        result
+        let elapsed = if started == since { lasted } else { lasted + started.saturating_duration_since(since) };
+        Some(EndedWell { stored, stored_by: target.good(lasted), message_id: self.prepared.message_id(), elapsed })
+    }
+
+    /// The error of one that did not get in.
+    #[cold]
+    pub(super) fn turned_away(&mut self, failure: Failure) -> SendError {
+        self.sender().refuse(self.prepared.take_given(), failure, self.deadline)
     }
 
     /// Ends with the error of its first steps.
+    #[cold]
     pub(super) fn fail(&mut self, error: SendError) -> SendError {
         self.account.close_failed(&error);
         error
@@ -160,14 +196,14 @@ impl<'a> Delivery<'a> {
                 }
             };
             let (again, failed, doubt) = match over {
-                Ok((attempt, stored)) if self.suffices(&stored) => {
+                Ok(good) if self.suffices(&good.stored) => {
                     sender.budget.refill();
-                    let tried = tries.with(attempt.to_attempt());
-                    return Ok(self.result(attempt, stored, Some(tried), self.elapsed()));
+                    let tried = tries.with(good.attempt.to_attempt());
+                    return Ok(self.result(*good, tried));
                 }
-                Ok((attempt, stored)) => {
-                    let again = tries.spend(attempt.to_attempt()) && sender.budget.take();
-                    degraded = Some((attempt, stored));
+                Ok(good) => {
+                    let again = tries.spend(good.attempt.to_attempt()) && sender.budget.take();
+                    degraded = Some(good);
                     (again, None, Doubt::None)
                 }
                 Err(attempt) => {
@@ -210,9 +246,9 @@ impl<'a> Delivery<'a> {
         }
         let attempts = tries.into_attempts();
         match degraded {
-            Some((attempt, stored)) => {
+            Some(good) => {
                 sender.budget.refill();
-                Ok(self.result(attempt, stored, Some(attempts), self.elapsed()))
+                Ok(self.result(*good, attempts))
             }
             None => Err(self.failed(Failure::Attempt, attempts)),
         }
@@ -235,8 +271,15 @@ impl<'a> Delivery<'a> {
         }
     }
 
+    /// Ends with its one attempt, which went well.
+    pub(super) fn end_oneway_well(&mut self, started: Instant) -> Option<()> {
+        let target = self.account.take_under_way()?;
+        let over = self.sender().over_oneway(&mut self.account, &target, None, Ok(()), started.elapsed());
+        self.end_oneway_with(over).ok()
+    }
+
     /// Ends after its one attempt.
-    pub(super) fn end_oneway_with(&mut self, over: OverOneway) -> Result<(), SendError> {
+    fn end_oneway_with(&mut self, over: OverOneway) -> Result<(), SendError> {
         let result = over.map_err(|attempt| {
             if stale_route::doubt(attempt.error()) > Doubt::None {
                 if let Some(topic) = &self.topic {
@@ -299,22 +342,40 @@ impl<'a> Delivery<'a> {
     }
 
     /// Chooses the queue of the first attempt: the caller's or the message's choice, which then is that of all attempts, or the next in turn.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
-        let sender = self.sender();
-        let fixed = match sender.fixed(self.options.aim(), self.prepared.message(), &topic) {
-            Ok(fixed) => fixed,
-            Err(error) => return Err(self.failed(Failure::Select(error), Attempts::None)),
-        };
-        self.is_fixed = fixed.is_some();
-        self.topic = Some(topic);
-        let target = fixed.or_else(|| self.turn(None));
         self.stage = Stage::Settled;
-        target.ok_or_else(|| self.without_queue(Attempts::None))
+        if self.options.is_aimed() || self.prepared.message().sharding().is_some() {
+            return self.settle_fixed(topic);
+        }
+        self.settle_in_turn(topic)
+    }
+
+    #[inline(always)]
+    fn settle_in_turn(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+        let sender = self.sender();
+        let target = topic.next(&sender.faults, sender.instance.random(), None);
+        self.topic = Some(topic);
+        match target {
+            Some(target) => Ok(target),
+            None => Err(self.without_queue(Attempts::None)),
+        }
+    }
+
+    #[inline(never)]
+    fn settle_fixed(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+        match self.sender().fixed(self.options.aim(), self.prepared.message(), &topic) {
+            Ok(Some(target)) => {
+                self.is_fixed = true;
+                self.topic = Some(topic);
+                Ok(target)
+            }
+            Ok(None) => self.settle_in_turn(topic),
+            Err(error) => Err(self.failed(Failure::Select(error), Attempts::None)),
+        }
     }
 
     /// The queue whose turn it is, away from `last_broker`.
-    #[inline]
     fn turn(&self, last_broker: Option<&str>) -> Option<Target> {
         let sender = self.sender();
         self.topic.as_ref()?.next(&sender.faults, sender.instance.random(), last_broker)
@@ -380,29 +441,22 @@ impl<'a> Delivery<'a> {
         self.deadline.since().elapsed()
     }
 
-    #[inline]
-    fn result(&self, stored_by: GoodAttempt, stored: Stored, tried: Option<Attempts>, elapsed: Duration) -> SendResult {
-        let Stored { status, queue_id, queue_offset, answer } = stored;
-        SendResult {
-            status,
-            message_id: self.prepared.message_id(&self.sender().ids),
-            queue_id,
-            queue_offset,
-            answer,
-            stored_by,
-            tried: tried.map(Attempts::into_boxed),
-            elapsed,
-            shown: OnceLock::new(),
-        }
+    fn result(&self, good: Good, tried: Attempts) -> SendResult {
+        let Good { attempt, stored, answer } = good;
+        let (message_id, elapsed) = (self.prepared.message_id(), self.elapsed());
+        let result = EndedWell { stored, stored_by: attempt, message_id, elapsed }.into_result(answer);
+        result.after(tried.into_boxed())
     }
 
     /// The error of a send whose message was not prepared.
+    #[cold]
     fn refused(&mut self, failure: Failure) -> SendError {
         refused(self.prepared.take_given(), failure, self.deadline.since())
     }
 
+    #[cold]
     fn failed(&mut self, failure: Failure, attempts: Attempts) -> SendError {
-        let message_id = self.prepared.message_id(&self.sender().ids).as_str().to_owned();
+        let message_id = self.prepared.message_id_text(&self.sender().ids);
         let elapsed = self.elapsed();
         let error = SendError::new(failure, self.prepared.take_given(), Some(message_id), attempts, elapsed);
         #[cfg(feature = "acl")]
@@ -411,6 +465,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// The error of a send whose route has no queue that can be sent to.
+    #[cold]
     fn without_queue(&mut self, attempts: Attempts) -> SendError {
         let shown = self.topic.as_ref().map_or_else(|| self.prepared.message().topic_shared(), |topic| &topic.shown);
         let error = RouteError::NoWritableQueue { topic: Arc::clone(shown) };

@@ -12,7 +12,7 @@ use std::thread::{self, Thread};
 use rmq_message::Message;
 use rmq_remoting::Deadline;
 
-use super::gate::{Inside, Turned};
+use super::gate::{Gate, Inside, Turned};
 use super::{Sender, refused};
 use crate::error::{Failure, NoRoom, SendError};
 
@@ -29,7 +29,7 @@ impl Sender {
     /// Dropped early, it leaves nothing behind.
     pub(super) async fn enter(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
         let entered = match self.try_enter(&message, false) {
-            Ok(Some(inside)) => Ok(inside),
+            Ok(Some(inside)) => Ok(inside.keeping(&self.gate)),
             Ok(None) => self.wait_to_enter(&message, deadline).await,
             Err(failure) => Err(failure),
         };
@@ -38,14 +38,17 @@ impl Sender {
 
     /// Gets a message in at once or not at all.
     pub(super) fn enter_at_once(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
-        let entered = self.try_enter(&message, false).and_then(|inside| inside.ok_or_else(|| self.no_room(deadline)));
+        let entered = self.try_enter(&message, false).and_then(|inside| match inside {
+            Some(inside) => Ok(inside.keeping(&self.gate)),
+            None => Err(self.no_room(deadline)),
+        });
         self.entered(message, entered, deadline)
     }
 
     /// Gets a message in as soon as there is room, and blocks the thread until then. Needs no runtime.
     pub(super) fn enter_blocking(&self, message: Message, deadline: Deadline) -> Result<Entered, SendError> {
         let entered = match self.try_enter(&message, false) {
-            Ok(Some(inside)) => Ok(inside),
+            Ok(Some(inside)) => Ok(inside.keeping(&self.gate)),
             Ok(None) => match block_until(self.gate.enter(self.gate.weight(&message)), deadline) {
                 Some(entered) => entered.map_err(|turned| self.turned(turned, deadline)),
                 None => Err(self.no_room(deadline)),
@@ -56,7 +59,8 @@ impl Sender {
     }
 
     /// Gets a valid message in, if there is room. A topic that is in use already is legal.
-    pub(super) fn try_enter(&self, message: &Message, topic_in_use: bool) -> Result<Option<Inside>, Failure> {
+    #[inline]
+    pub(super) fn try_enter(&self, message: &Message, topic_in_use: bool) -> Result<Option<Inside<&Gate>>, Failure> {
         if self.gate.is_closed() {
             return Err(Failure::Closed);
         }

@@ -77,6 +77,12 @@ impl Faults {
         self.loads.as_ref().map(|loads| loads.begin(broker))
     }
 
+    /// Whether nothing is known, nor asked, of any broker, so that the next queue in turn is the one to choose.
+    #[inline]
+    pub(super) fn let_all_pass(&self) -> bool {
+        self.loads.is_none() && self.latency.is_none() && self.suspects.is_empty()
+    }
+
     /// Chooses with `next`, the cursor over the queues, or with `below`, a random number below its argument.
     pub(super) fn select(
         &self,
@@ -97,6 +103,7 @@ impl Faults {
     }
 
     /// Takes note of an attempt that waited for an answer.
+    #[inline]
     pub(super) fn record(&self, broker: &Arc<str>, error: Option<&AttemptError>, elapsed: Duration) {
         self.note(broker, verdict(error), elapsed);
     }
@@ -108,7 +115,15 @@ impl Faults {
         }
     }
 
+    #[inline]
     fn note(&self, broker: &Arc<str>, verdict: Verdict, elapsed: Duration) {
+        if verdict != Verdict::Good || !self.let_all_pass() {
+            self.note_down(broker, verdict, elapsed);
+        }
+    }
+
+    #[inline(never)]
+    fn note_down(&self, broker: &Arc<str>, verdict: Verdict, elapsed: Duration) {
         match verdict {
             Verdict::Innocent => return,
             Verdict::Good | Verdict::Answered => {

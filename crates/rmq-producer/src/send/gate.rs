@@ -3,33 +3,25 @@
 //! No send slips in after the gate has closed. Room by number and room by bytes are held by one value, so that they come back together,
 //! wherever it is dropped.
 
-mod census;
-
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use rmq_message::Message;
-use rmq_remoting::{Permit, Room};
-use tokio::sync::{Mutex, Notify};
+use rmq_remoting::{Room, Taken};
 
 use crate::in_flight_limits::InFlightLimits;
-use census::{Census, Epoch};
 
 pub(super) struct Gate {
-    census: Census,
     limits: InFlightLimits,
     room: Room,
-    /// Told when the last one leaves a closed gate, or an epoch that nobody enters any more.
-    emptied: Notify,
-    /// Held by whoever waits for the end of an epoch: there are two only.
-    flushing: Mutex<()>,
 }
 
-/// A send that has begun; dropping it ends it and gives its room back.
-pub(crate) struct Inside {
-    gate: Arc<Gate>,
-    bytes: usize,
-    epoch: Epoch,
+/// A send that has begun; dropping it ends it and gives its room back. It keeps its gate, or borrows it.
+pub(crate) struct Inside<G: Deref<Target = Gate> = Arc<Gate>> {
+    gate: G,
+    /// Until it is given back.
+    taken: Option<Taken>,
 }
 
 /// Why a send was not let in.
@@ -41,13 +33,7 @@ pub(super) enum Turned {
 
 impl Gate {
     pub(super) fn new(limits: InFlightLimits) -> Arc<Self> {
-        Arc::new(Self {
-            census: Census::default(),
-            room: Room::new(limits.sends(), limits.bytes()),
-            limits,
-            emptied: Notify::new(),
-            flushing: Mutex::new(()),
-        })
+        Arc::new(Self { room: Room::new(limits.sends(), limits.bytes()), limits })
     }
 
     /// What a message takes of the bytes.
@@ -57,9 +43,10 @@ impl Gate {
     }
 
     /// Lets one more in at once, or not at all.
-    pub(super) fn try_enter(self: &Arc<Self>, weight: usize) -> Result<Inside, Turned> {
-        match self.room.try_acquire(weight) {
-            Some(permit) => self.let_in(permit, weight),
+    #[inline]
+    pub(super) fn try_enter(&self, weight: usize) -> Result<Inside<&Self>, Turned> {
+        match self.room.try_take(weight) {
+            Some(taken) => Ok(Inside { gate: self, taken: Some(taken) }),
             None if self.is_closed() => Err(Turned::Closed),
             None => Err(Turned::Full),
         }
@@ -72,29 +59,27 @@ impl Gate {
         let gate = Arc::clone(self);
         async move {
             let permit = gate.room.acquire(weight).await.ok_or(Turned::Closed)?;
-            gate.let_in(permit, weight)
+            // It may have closed between the grant and now.
+            if gate.is_closed() {
+                return Err(Turned::Closed);
+            }
+            let taken = Some(permit.keep());
+            Ok(Inside { gate, taken })
         }
-    }
-
-    /// Counts one more whose room is taken, unless closed.
-    fn let_in(self: &Arc<Self>, permit: Permit<'_>, weight: usize) -> Result<Inside, Turned> {
-        let epoch = self.census.enter().ok_or(Turned::Closed)?;
-        permit.keep();
-        Ok(Inside { gate: Arc::clone(self), bytes: weight, epoch })
     }
 
     /// Lets nobody in any more; who waits for room is turned away.
     pub(super) fn close(&self) {
-        self.census.close();
         self.room.close();
     }
 
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
-        self.census.is_closed()
+        self.room.is_closed()
     }
 
     pub(super) fn count(&self) -> usize {
-        self.census.count()
+        self.room.count()
     }
 
     /// The bytes of those inside.
@@ -108,40 +93,27 @@ impl Gate {
 
     /// Waits until nobody is inside. To be called on a closed gate.
     pub(super) async fn empty(&self) {
-        self.until(|| self.count() == 0).await;
+        self.room.drained().await;
     }
 
     /// Waits until all that are inside now have left; who comes later does not matter.
     pub(super) async fn flush(&self) {
-        let _turn = self.flushing.lock().await;
-        // Left over if a wait was given up.
-        let earlier = self.census.current().other();
-        self.until(|| self.census.is_over(earlier)).await;
-        let over = self.census.turn();
-        self.until(|| self.census.is_over(over)).await;
-    }
-
-    async fn until(&self, holds: impl Fn() -> bool + Send) {
-        loop {
-            let emptied = self.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            if holds() {
-                return;
-            }
-            emptied.await;
-        }
+        self.room.flushed().await;
     }
 }
 
-impl Drop for Inside {
+impl Inside<&Gate> {
+    /// The same, for a send that may live longer than its producer's handle.
+    pub(super) fn keeping(mut self, gate: &Arc<Gate>) -> Inside {
+        Inside { gate: Arc::clone(gate), taken: self.taken.take() }
+    }
+}
+
+impl<G: Deref<Target = Gate>> Drop for Inside<G> {
+    #[inline]
     fn drop(&mut self) {
-        let gate = &self.gate;
-        // Counted out first, so that never more are inside than there is room for.
-        let is_awaited = gate.census.leave(self.epoch);
-        gate.room.give_back(self.bytes);
-        if is_awaited {
-            gate.emptied.notify_waiters();
+        if let Some(taken) = self.taken.take() {
+            self.gate.room.give_back(taken);
         }
     }
 }

@@ -5,16 +5,16 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::MessageQueue;
+use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
-    Endpoint, FieldValue, FilledRequest, FrameError, HeaderText, OpenField, RemotingCommand, RequestCode, RequestFrame,
-    RequestTemplate,
+    Endpoint, FieldValue, FilledRequest, FrameError, HeaderText, Line, OpenField, RemotingCommand, RequestCode,
+    RequestFrame, RequestTemplate,
 };
 
 use super::Sender;
 use super::prepare::Prepared;
 use super::reply::Places;
-use crate::attempts::{Destination, GoodAttempt};
+use crate::attempts::{Destination, GoodAttempt, Special};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
 use crate::namespace::is_retry_topic;
@@ -24,6 +24,8 @@ pub(super) struct Lane {
     /// As brokers know it.
     topic: Arc<str>,
     pub(super) destination: Arc<Destination>,
+    /// The way to its address.
+    pub(super) line: Option<Line>,
     pub(super) counters: Arc<BrokerCounters>,
     /// Of the broker's answers.
     pub(super) places: Places,
@@ -36,7 +38,7 @@ pub(crate) struct Target {
     pub(super) lane: Arc<Lane>,
     pub(super) queue_id: i32,
     /// The broker name of the queue, where that is not the broker's: for the logical queues of static topics.
-    pub(super) logical: Option<Arc<str>>,
+    pub(super) logical: Option<Box<Arc<str>>>,
 }
 
 /// The header of a send, but for what differs.
@@ -60,13 +62,17 @@ impl Lane {
         topic: &Arc<str>,
         shown_topic: &Arc<str>,
         broker_name: &Arc<str>,
-        address: Option<Endpoint>,
+        line: Option<Line>,
         counters: Arc<BrokerCounters>,
+        ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
-        let destination = Destination { topic: Arc::clone(shown_topic), broker_name: Arc::clone(broker_name), address };
+        let address = line.as_ref().map(|line| line.endpoint().clone());
+        let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
+        let destination = Destination { topic: shown_topic, broker_name, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
+            line,
             counters,
             places: Places::default(),
             header: OnceLock::new(),
@@ -85,19 +91,25 @@ impl Lane {
 
 impl Target {
     /// An attempt that ends well.
-    pub(super) fn good(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
-        GoodAttempt {
-            destination: Arc::clone(&self.lane.destination),
-            queue_id: self.queue_id,
-            logical: self.logical.clone(),
-            address: address.map(Box::new),
-            elapsed,
+    #[inline(always)]
+    pub(super) fn good(self, elapsed: Duration) -> GoodAttempt {
+        let special = self.logical.map(|name| Box::new(Special { logical: Some(*name), address: None }));
+        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, special }
+    }
+
+    /// The same, at this address if it had to be asked for.
+    pub(super) fn good_at(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
+        let good = self.clone().good(elapsed);
+        if address.is_none() {
+            return good;
         }
+        let logical = self.logical.as_deref().cloned();
+        GoodAttempt { special: Some(Box::new(Special { logical, address })), ..good }
     }
 
     /// The queue as callers know it.
     pub(super) fn queue(&self) -> MessageQueue {
-        let name = self.logical.as_ref().unwrap_or_else(|| self.lane.broker_name());
+        let name = self.logical.as_deref().unwrap_or_else(|| self.lane.broker_name());
         MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
     }
 }

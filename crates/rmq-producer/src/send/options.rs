@@ -46,6 +46,12 @@ impl SendOptions {
         self.special.get_or_insert_default().retries = Some(policy);
     }
 
+    /// Whether it may have an aim.
+    #[inline]
+    pub(super) fn is_aimed(&self) -> bool {
+        self.special.is_some()
+    }
+
     pub(super) fn aim(&self) -> &Aim {
         self.special.as_ref().map_or(&ANY, |special| &special.aim)
     }

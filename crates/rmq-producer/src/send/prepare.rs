@@ -3,7 +3,7 @@
 //! The caller's message is never changed; it comes back as it was when the send fails. What brokers get (names in the namespace, the packed
 //! body, the properties) stands beside it, and what callers get to see is without the namespace again.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rmq_message::{Message, MessageError, SysFlag, TransactionType, UniqueIdGenerator, UniqueIdStamp, property_key};
@@ -128,15 +128,27 @@ impl Prepared {
     }
 
     /// The unique id that was made for it, unless it has one of its own.
+    #[inline]
     pub(super) fn made_id(&self) -> Option<UniqueIdStamp> {
         self.has_made_id.then_some(self.made_id)
     }
 
-    /// The client's unique id; `ids` has made it, unless the message has one.
-    pub(super) fn message_id(&self, ids: &UniqueIdGenerator) -> MessageId {
-        match self.made_id() {
-            Some(made) => MessageId::Made(ids.id(made)),
-            None => MessageId::Given(self.message.unique_id().unwrap_or_default().into()),
+    /// The client's unique id.
+    #[inline]
+    pub(super) fn message_id(&self) -> MessageId {
+        if self.has_made_id {
+            MessageId::Made(self.made_id, OnceLock::new())
+        } else {
+            MessageId::Given(self.message.unique_id().unwrap_or_default().into())
+        }
+    }
+
+    /// The same as text; `ids` has made it, unless the message has one.
+    pub(super) fn message_id_text(&self, ids: &UniqueIdGenerator) -> String {
+        if self.has_made_id {
+            ids.id(self.made_id).as_str().to_owned()
+        } else {
+            self.message.unique_id().unwrap_or_default().to_owned()
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The one place where an answer is classified; whatever is not known for certain counts as maybe stored.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rmq_remoting::{Answer, Endpoint, RemotingCommand, ResponseCode};
 
@@ -10,39 +10,43 @@ use crate::error::{ACL_REMARK, AttemptError, Outcome};
 use crate::protocol::SendMessageReply;
 use crate::send_result::SendStatus;
 
-/// What a broker said of a message that it stored.
-#[derive(Debug)]
+/// What a broker said of a message that it stored. All else is looked up in its answer when somebody asks for it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
     pub(super) status: SendStatus,
     /// May differ from the queue asked for: priority messages, static topics.
     pub(super) queue_id: i32,
     pub(super) queue_offset: i64,
-    /// All else is looked up when somebody asks for it.
-    pub(super) answer: Answer,
 }
 
-/// Where in the answers of a broker the fields are that every send reads: they hardly ever move.
+/// Where in the answers of a broker the fields are that every send reads: in all of those alike they are where they were.
+///
+/// The id of the answers' fields in the upper 40 bits; below them the places of the id, the offset and the queue, a byte each.
 #[derive(Debug, Default)]
-pub(super) struct Places(AtomicU32);
+pub(super) struct Places(AtomicU64);
+
+/// Takes a quick look at the answer to a send. `None`: the message is not stored, or a [closer look](read) has to say.
+#[inline]
+pub(super) fn stored(answer: &Answer, places: &Places) -> Option<Stored> {
+    let status = status(answer.response_code())?;
+    let (queue_id, queue_offset) = places.read(answer)?;
+    Some(Stored { status, queue_id, queue_offset })
+}
 
 /// Reads the answer to a send.
-#[inline]
-pub(super) fn read(answer: Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
+pub(super) fn read(answer: &Answer, addr: &Endpoint, places: &Places) -> Result<Stored, AttemptError> {
+    if let Some(stored) = stored(answer, places) {
+        return Ok(stored);
+    }
     let code = answer.response_code();
     let Some(status) = status(code) else {
         let remark = answer.remark().unwrap_or_default();
         let outcome = classify(code, remark);
         return Err(AttemptError::Refused { addr: addr.clone(), code, remark: remark.to_owned(), outcome });
     };
-    let place = match places.read(&answer) {
-        Some(place) => Ok(place),
-        // What the quick look does not take, the header's own reader names; or takes.
-        None => RemotingCommand::from(answer.clone())
-            .header::<SendMessageReply>()
-            .map(|reply| (reply.queue_id, reply.queue_offset)),
-    };
-    match place {
-        Ok((queue_id, queue_offset)) => Ok(Stored { status, queue_id, queue_offset, answer }),
+    // What the quick look does not take, the header's own reader names; or takes.
+    match RemotingCommand::from(answer.clone()).header::<SendMessageReply>() {
+        Ok(reply) => Ok(Stored { status, queue_id: reply.queue_id, queue_offset: reply.queue_offset }),
         Err(source) => Err(AttemptError::UnreadableAnswer { addr: addr.clone(), code, source }),
     }
 }
@@ -51,19 +55,35 @@ impl Places {
     /// Queue and place in it, if the header has them and an id.
     #[inline]
     fn read(&self, answer: &Answer) -> Option<(i32, i64)> {
-        let known = self.0.load(Ordering::Relaxed);
-        let [queue_id, queue_offset, id, _] = known.to_le_bytes();
-        let (queue_id_at, queue_id) = answer.field_near(queue_id.into(), "queueId")?;
-        let (queue_offset_at, queue_offset) = answer.field_near(queue_offset.into(), "queueOffset")?;
-        let (id_at, _) = answer.field_near(id.into(), "msgId")?;
-        let near = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
-        let now = u32::from_le_bytes([near(queue_id_at), near(queue_offset_at), near(id_at), 0]);
-        if now != known {
-            self.0.store(now, Ordering::Relaxed);
+        let mut places = self.0.load(Ordering::Relaxed);
+        if answer.fields_id() != Some(places >> ID_SHIFT) {
+            places = self.look_up(answer)?;
         }
-        Some((i32::try_from(queue_id.as_i64()?).ok()?, queue_offset.as_i64()?))
+        let [queue_id, queue_offset, ..] = places.to_le_bytes();
+        let queue_id = answer.field_at(queue_id.into())?.as_i64()?;
+        let queue_offset = answer.field_at(queue_offset.into())?.as_i64()?;
+        Some((i32::try_from(queue_id).ok()?, queue_offset))
+    }
+
+    /// Finds the fields by their names, and remembers where they are.
+    #[cold]
+    fn look_up(&self, answer: &Answer) -> Option<u64> {
+        let place = |name| answer.field_place(name).and_then(|place| u8::try_from(place).ok());
+        let id = answer.fields_id().filter(|id| *id <= u64::MAX >> ID_SHIFT).unwrap_or(NO_ID);
+        let places = u64::from_le_bytes([place("queueId")?, place("queueOffset")?, place("msgId")?, 0, 0, 0, 0, 0]);
+        let places = places | id << ID_SHIFT;
+        if id != NO_ID {
+            self.0.store(places, Ordering::Relaxed);
+        }
+        Some(places)
     }
 }
+
+/// What is below it belongs to the places.
+const ID_SHIFT: u32 = 24;
+
+/// The id of no answer.
+const NO_ID: u64 = 0;
 
 /// The four codes that say that the message is stored.
 fn status(code: ResponseCode) -> Option<SendStatus> {

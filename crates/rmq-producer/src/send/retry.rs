@@ -60,9 +60,22 @@ pub(super) fn attempt_deadline(deadline: Deadline, now: Instant, tries_left: u32
     if tries_left <= 1 && policy.per_attempt().is_none() {
         return deadline;
     }
-    let share = (deadline.instant().saturating_duration_since(now) / tries_left.max(1)).max(LEAST);
-    let share = policy.per_attempt().map_or(share, |cap| share.min(cap));
-    Deadline::counted_from(now, share).earlier(deadline)
+    let left = deadline.instant().saturating_duration_since(now);
+    Deadline::counted_from(now, share(left, tries_left, policy)).earlier(deadline)
+}
+
+/// What a first attempt has of a send that may take so long, if both begin at the same time.
+pub(super) fn first_share(total: Duration, policy: &RetryPolicy) -> Duration {
+    let tries = policy.tries();
+    if tries <= 1 && policy.per_attempt().is_none() {
+        return total;
+    }
+    share(total, tries, policy).min(total)
+}
+
+fn share(left: Duration, tries_left: u32, policy: &RetryPolicy) -> Duration {
+    let equal = (left / tries_left.max(1)).max(LEAST);
+    policy.per_attempt().map_or(equal, |cap| equal.min(cap))
 }
 
 /// The longest pause after the n-th busy answer of a send; the real one is random below it.

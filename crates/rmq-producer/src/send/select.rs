@@ -26,20 +26,25 @@ impl Sender {
     /// Settles the queue once for all attempts, where the caller or the message's sharding key chose it. `None`: the choice is ours.
     pub(super) fn fixed(&self, aim: &Aim, message: &Message, topic: &Topic) -> Result<Option<Target>, SelectError> {
         let queues = topic.route.publish.queues();
-        let queue = match aim {
-            Aim::Any => message.sharding().and_then(|key| queues.get(index_of(key.java_hash(), queues.len()))),
+        let position = match aim {
+            Aim::Any => match message.sharding() {
+                Some(key) => index_of(key.java_hash(), queues.len()),
+                None => return Ok(None),
+            },
             Aim::Queue(queue) if *self.namespace.wrap(queue.topic()) != *topic.route.topic => {
                 return Err(SelectError::OtherTopic { queue: queue.clone() });
             }
-            Aim::Queue(queue) => Some(queue),
+            Aim::Queue(queue) => return Ok(Some(self.target(topic, queue))),
             Aim::Selector(selector) => {
                 let shown = namespace::unwrapped(queues, &topic.shown);
                 let choose = std::panic::AssertUnwindSafe(|| selector(&shown, message));
                 let position = std::panic::catch_unwind(choose).map_err(|_| SelectError::Panicked)?;
-                let chosen = queues.get(position);
-                Some(chosen.ok_or(SelectError::OutOfRange { position, queues: queues.len() })?)
+                if position >= queues.len() {
+                    return Err(SelectError::OutOfRange { position, queues: queues.len() });
+                }
+                position
             }
         };
-        Ok(queue.map(|queue| self.target(topic, queue)))
+        Ok(self.target_at(topic, position))
     }
 }

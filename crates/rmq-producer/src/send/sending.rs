@@ -18,42 +18,59 @@ use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, Rem
 use tokio::time::Instant;
 
 use super::attempt::{Over, OverOneway, Sent};
-use super::delivery::{Delivery, First, Progress};
-use super::gate::Inside;
+use super::delivery::{Delivery, EndedWell, First, Progress};
+use super::gate::{Gate, Inside};
 use super::lane::Target;
-use super::{SendOptions, Sender, attempt, reply};
+use super::{SendOptions, Sender, reply};
 use crate::error::{AttemptError, SendError};
 use crate::send_result::SendResult;
 
 /// One send. Nothing happens before the first poll; its time begins then.
 pub(crate) struct Sending<'a, W: Wait> {
-    /// Until it goes on in a box.
-    delivery: Option<Delivery<'a>>,
     state: State<'a, W>,
-    /// Its room, unless somebody else holds it.
-    inside: Option<Inside>,
 }
 
 enum State<'a, W: Wait> {
+    Here(Here<'a, W>),
+    Boxed { going_on: BoxFuture<'a, Result<W::Sent, SendError>>, _inside: Option<Inside<&'a Gate>> },
+    Over,
+}
+
+/// One that has waited for nothing yet, or waits for the end of its first attempt.
+struct Here<'a, W: Wait> {
+    at: At<W>,
+    delivery: Delivery<'a>,
+    /// Its room, unless somebody else holds it.
+    inside: Option<Inside<&'a Gate>>,
+}
+
+enum At<W: Wait> {
     New(Time),
     /// The first attempt is on the wire.
-    Waiting(Waiting<W>),
-    Boxed(BoxFuture<'a, Result<W::Sent, SendError>>),
-    Over,
+    Waiting {
+        pending: W::Pending,
+        started: Instant,
+    },
+}
+
+/// What follows the first poll, or the first attempt.
+enum Next<W: Wait> {
+    /// The first attempt is on the wire.
+    Wait,
+    /// There was no room.
+    WaitForRoom,
+    GoOn(Option<First<W::Over>>),
+    Fail(SendError),
 }
 
 #[derive(Clone, Copy)]
 enum Time {
+    /// As much as the producer says, from the first poll on.
+    Usual,
     /// It ends so long after the first poll.
     Whole(Duration),
     /// It has begun: the send has its room.
     Begun,
-}
-
-struct Waiting<W: Wait> {
-    pending: W::Pending,
-    target: Target,
-    started: Instant,
 }
 
 /// What the caller of a send waits for.
@@ -63,6 +80,8 @@ pub(crate) trait Wait: Sized + 'static {
     type Answer;
     /// The end of an attempt.
     type Over: Send;
+    /// A send that its first attempt ended, as nearly all do.
+    type Ended;
     /// What the caller gets.
     type Sent;
     /// Whether the request, once submitted, wakes the task that did that.
@@ -75,18 +94,21 @@ pub(crate) trait Wait: Sized + 'static {
         started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
-    ) -> Option<Result<Self::Pending, RemotingError>>;
+    ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
 
-    /// Ends the send with its first attempt.
-    ///
-    /// # Errors
-    /// The attempt is not one to end with.
-    fn end(
+    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
+
+    /// What the caller gets of a send that ended well.
+    fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
+
+    /// Says how far the first attempt has come with this answer.
+    fn progress(
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<Self::Answer, RemotingError>,
         started: Instant,
-    ) -> Result<Result<Self::Sent, SendError>, Progress<Self::Over>>;
+    ) -> Progress<Self::Over>;
 
     /// Goes on, from wherever the first steps came to.
     fn go_on<'a>(
@@ -105,162 +127,177 @@ impl<'a, W: Wait> Sending<'a, W> {
     #[inline]
     pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions) -> Self {
         // A deadline that is over, until the first poll makes the right one.
-        let delivery = Delivery::new(sender, message, options, Deadline::counted_from(sender.started, Duration::ZERO));
-        let time = Time::Whole(sender.config.send_timeout);
-        Self { delivery: Some(delivery), state: State::New(time), inside: None }
+        let deadline = Deadline::counted_from(sender.started, Duration::ZERO);
+        Self::at(Time::Usual, Delivery::new(sender, message, options, deadline))
+    }
+
+    /// One that has its room, which the caller holds.
+    pub(super) fn entered(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
+        Self::at(Time::Begun, Delivery::new(sender, message, options, deadline))
+    }
+
+    #[inline]
+    fn at(time: Time, delivery: Delivery<'a>) -> Self {
+        Self { state: State::Here(Here { at: At::New(time), delivery, inside: None }) }
     }
 
     /// Changes what the caller says about it. To be called before the first poll.
     pub(crate) fn options(&mut self, change: impl FnOnce(&mut SendOptions)) {
-        if let Some(delivery) = &mut self.delivery {
-            change(&mut delivery.options);
+        if let State::Here(here) = &mut self.state {
+            change(&mut here.delivery.options);
         }
     }
 
     /// Bounds it, all in all. To be called before the first poll.
     pub(crate) fn bound(&mut self, total: Duration) {
-        self.state = State::New(Time::Whole(total));
+        if let State::Here(here) = &mut self.state {
+            here.at = At::New(Time::Whole(total));
+        }
     }
 
     /// Its message, unless it goes on in a box.
     pub(crate) fn message(&self) -> Option<&Message> {
-        self.delivery.as_ref().map(|delivery| delivery.prepared.message())
+        match &self.state {
+            State::Here(here) => Some(here.delivery.prepared.message()),
+            State::Boxed { .. } | State::Over => None,
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn is_unboxed(&self) -> bool {
-        matches!(self.state, State::Waiting(_))
+        matches!(self.state, State::Here(Here { at: At::Waiting { .. }, .. }))
     }
 
-    /// One that has its room, which the caller holds.
-    pub(super) fn entered(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
-        let delivery = Delivery::new(sender, message, options, deadline);
-        Self { delivery: Some(delivery), state: State::New(Time::Begun), inside: None }
+    /// Goes on in a box; or fails, and is over.
+    #[cold]
+    fn poll_on(&mut self, next: Next<W>, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
+        if let Next::Wait = next {
+            return Pin::new(self).poll(cx);
+        }
+        let State::Here(Here { delivery, inside, .. }) = std::mem::replace(&mut self.state, State::Over) else {
+            return Poll::Pending;
+        };
+        let going_on = match next {
+            Next::Fail(error) => return Poll::Ready(Err(error)),
+            Next::WaitForRoom => Box::pin(wait_for_room::<W>(delivery)),
+            Next::GoOn(first) => W::go_on(delivery, first),
+            Next::Wait => W::go_on(delivery, None),
+        };
+        self.state = State::Boxed { going_on, _inside: inside };
+        self.poll_boxed(cx)
     }
 
+    #[inline(never)]
+    fn poll_boxed(&mut self, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
+        // Polled again although it is over, which nobody should do.
+        let State::Boxed { going_on, .. } = &mut self.state else { return Poll::Pending };
+        let result = ready!(going_on.as_mut().poll(cx));
+        self.state = State::Over;
+        Poll::Ready(result)
+    }
+}
+
+async fn wait_for_room<W: Wait>(mut delivery: Delivery<'_>) -> Result<W::Sent, SendError> {
+    let (sender, deadline) = (delivery.sender(), delivery.deadline);
+    let _inside = match sender.wait_to_enter(delivery.prepared.message(), deadline).await {
+        Ok(inside) => inside,
+        Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
+    };
+    delivery.account.open();
+    W::go_on(delivery, None).await
+}
+
+impl<W: Wait> Here<'_, W> {
     /// The first poll.
-    fn begin(&mut self, time: Time, cx: &Context<'_>) -> Result<(), SendError> {
-        let Some(delivery) = &mut self.delivery else { return Ok(()) };
+    #[inline]
+    fn begin(&mut self, time: Time, cx: &Context<'_>) -> Next<W> {
+        let delivery = &mut self.delivery;
         let sender = delivery.sender();
         let topic = sender.known_topic(delivery.prepared.message().topic_shared());
         let started = match time {
             Time::Begun => Instant::now(),
-            Time::Whole(timeout) => {
-                let deadline = Deadline::after(timeout);
+            Time::Usual | Time::Whole(_) => {
+                let total = if let Time::Whole(total) = time { total } else { sender.config.send_timeout };
+                let deadline = Deadline::after(total);
                 delivery.deadline = deadline;
+                delivery.has_usual_time = matches!(time, Time::Usual);
                 match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
                     Ok(Some(inside)) => self.inside = Some(inside),
-                    Ok(None) if !delivery.options.at_once => {
-                        self.wait_for_room();
-                        return Ok(());
-                    }
-                    Ok(None) => {
-                        let failure = sender.no_room(deadline);
-                        return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline));
-                    }
-                    Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
+                    Ok(None) if !delivery.options.at_once => return Next::WaitForRoom,
+                    Ok(None) => return Next::Fail(delivery.turned_away(sender.no_room(deadline))),
+                    Err(failure) => return Next::Fail(delivery.turned_away(failure)),
                 }
                 deadline.since()
             }
         };
         delivery.account.open();
         if sender.goes_slowly() {
-            self.go_on(None);
-            return Ok(());
+            return Next::GoOn(None);
         }
         let now = sender.instance.remoting().clock().now_millis();
         let target = match delivery.begin(topic, now) {
             Ok(Some(target)) => target,
-            Ok(None) => {
-                self.go_on(None);
-                return Ok(());
-            }
-            Err(error) => return Err(delivery.fail(error)),
+            Ok(None) => return Next::GoOn(None),
+            Err(error) => return Next::Fail(delivery.fail(error)),
         };
-        let submitted = W::submit(delivery, &target, started, now, cx);
-        if submitted.is_some() {
-            delivery.account.begin(&target.lane);
-        }
-        match submitted {
-            None => self.go_on(Some(First { target, progress: Progress::ToBegin })),
-            Some(Ok(pending)) => {
+        match W::submit(delivery, &target, started, now, cx) {
+            Ok(None) => Next::GoOn(Some(First { target, progress: Progress::ToBegin })),
+            Ok(Some(pending)) => {
+                delivery.account.begin(target);
                 delivery.account.encoded();
-                self.state = State::Waiting(Waiting { pending, target, started });
+                self.at = At::Waiting { pending, started };
+                Next::Wait
             }
-            Some(Err(error)) => match W::end(delivery, &target, Err(error), started) {
-                Ok(result) => drop(result?),
-                Err(progress) => self.go_on(Some(First { target, progress })),
-            },
-        }
-        Ok(())
-    }
-
-    fn wait_for_room(&mut self) {
-        let Some(mut delivery) = self.delivery.take() else { return };
-        self.state = State::Boxed(Box::pin(async move {
-            let (sender, deadline) = (delivery.sender(), delivery.deadline);
-            let _inside = match sender.wait_to_enter(delivery.prepared.message(), deadline).await {
-                Ok(inside) => inside,
-                Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
-            };
-            delivery.account.open();
-            W::go_on(delivery, None).await
-        }));
-    }
-
-    fn go_on(&mut self, first: Option<First<W::Over>>) {
-        if let Some(delivery) = self.delivery.take() {
-            self.state = State::Boxed(W::go_on(delivery, first));
+            Err(error) => {
+                delivery.account.begin(target);
+                self.go_on_with(Err(*error), started)
+            }
         }
     }
 
-    fn close(&mut self) {
-        self.state = State::Over;
-        self.delivery = None;
-        self.inside = None;
+    /// Goes on with a first attempt that was not one to end with.
+    #[cold]
+    fn go_on_with(&mut self, answer: Result<W::Answer, RemotingError>, started: Instant) -> Next<W> {
+        let Some(target) = self.delivery.account.under_way().cloned() else { return Next::GoOn(None) };
+        let progress = W::progress(&mut self.delivery, &target, answer, started);
+        Next::GoOn(Some(First { target, progress }))
     }
 }
 
 impl<W: Wait> Future for Sending<'_, W> {
     type Output = Result<W::Sent, SendError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        loop {
-            match &mut this.state {
-                State::Waiting(waiting) => {
-                    let answer = ready!(Pin::new(&mut waiting.pending).poll(cx));
-                    let Some(delivery) = &mut this.delivery else { return Poll::Pending };
-                    match W::end(delivery, &waiting.target, answer, waiting.started) {
-                        Ok(result) => {
-                            this.close();
-                            return Poll::Ready(result);
-                        }
-                        Err(progress) => {
-                            let target = waiting.target.clone();
-                            this.go_on(Some(First { target, progress }));
-                        }
+        let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
+        let next = match &mut here.at {
+            At::Waiting { pending, started } => {
+                let (polled, started) = (Pin::new(pending).poll(cx), *started);
+                // The answer is large: it is looked at where it is, and moved once.
+                let ended = match &polled {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(answer)) => W::end_well(&mut here.delivery, answer, started),
+                    Poll::Ready(Err(_)) => None,
+                };
+                match (ended, polled) {
+                    (Some(ended), Poll::Ready(Ok(answer))) => {
+                        this.state = State::Over;
+                        return Poll::Ready(Ok(W::sent(ended, answer)));
                     }
+                    (_, Poll::Ready(answer)) => here.go_on_with(answer, started),
+                    (_, Poll::Pending) => return Poll::Pending,
                 }
-                State::Boxed(sending) => {
-                    let result = ready!(sending.as_mut().poll(cx));
-                    this.close();
-                    return Poll::Ready(result);
-                }
-                State::New(time) => {
-                    let time = *time;
-                    if let Err(error) = this.begin(time, cx) {
-                        this.close();
-                        return Poll::Ready(Err(error));
-                    }
-                    if W::WAKES && matches!(this.state, State::Waiting(_)) {
-                        return Poll::Pending;
-                    }
-                }
-                // Polled again although it is over, which nobody should do.
-                State::Over => return Poll::Pending,
             }
-        }
+            At::New(time) => {
+                let time = *time;
+                match here.begin(time, cx) {
+                    Next::Wait if W::WAKES => return Poll::Pending,
+                    next => next,
+                }
+            }
+        };
+        this.poll_on(next, cx)
     }
 }
 
@@ -268,6 +305,7 @@ impl Wait for Answered {
     type Pending = PendingAnswer;
     type Answer = Answer;
     type Over = Over;
+    type Ended = EndedWell;
     type Sent = SendResult;
     const WAKES: bool = true;
 
@@ -278,42 +316,44 @@ impl Wait for Answered {
         started: Instant,
         born_timestamp: i64,
         cx: &Context<'_>,
-    ) -> Option<Result<PendingAnswer, RemotingError>> {
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
         let until = delivery.first_deadline(started);
         delivery.sender().try_call(&delivery.prepared, target, born_timestamp, until, cx)
     }
 
     #[inline]
-    fn end(
+    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<EndedWell> {
+        delivery.end_well(answer, started)
+    }
+
+    #[inline]
+    fn sent(ended: EndedWell, answer: Answer) -> SendResult {
+        ended.into_result(answer)
+    }
+
+    fn progress(
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<Answer, RemotingError>,
         started: Instant,
-    ) -> Result<Result<SendResult, SendError>, Progress<Over>> {
+    ) -> Progress<Over> {
         let answer = match answer {
             Ok(answer) if answer.response_code() == ResponseCode::GO_AWAY => {
                 let deadline = delivery.first_deadline(started);
-                return Err(Progress::Moving(Box::new(Sent { answer, started, deadline })));
+                return Progress::Moving(Box::new(Sent { answer, started, deadline }));
             }
             answer => answer,
         };
         let elapsed = started.elapsed();
         let end = match (answer, target.lane.address()) {
-            (Ok(answer), Some(address)) => reply::read(answer, address, &target.lane.places),
+            (Ok(answer), Some(address)) => {
+                reply::read(&answer, address, &target.lane.places).map(|stored| (stored, answer))
+            }
             // Without an address there is no answer.
             (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) }),
             (Err(error), _) => Err(error.into()),
         };
-        // What `Sender::over` does, without a copy of the answer.
-        let status = end.as_ref().map(|stored| Some(stored.status));
-        delivery.sender().note(&mut delivery.account, target, None, status, elapsed);
-        match end {
-            Ok(stored) if delivery.suffices(&stored) => {
-                Ok(Ok(delivery.end_with(target.good(None, elapsed), stored, started)))
-            }
-            Ok(stored) => Err(Progress::Over(Ok((target.good(None, elapsed), stored)))),
-            Err(error) => Err(Progress::Over(Err(attempt::failed(target, None, error, elapsed)))),
-        }
+        Progress::Over(delivery.sender().over(&mut delivery.account, target, None, end, elapsed))
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
@@ -325,6 +365,7 @@ impl Wait for Written {
     type Pending = PendingWrite;
     type Answer = ();
     type Over = OverOneway;
+    type Ended = ();
     type Sent = ();
     const WAKES: bool = false;
 
@@ -334,20 +375,24 @@ impl Wait for Written {
         _: Instant,
         born_timestamp: i64,
         _: &Context<'_>,
-    ) -> Option<Result<PendingWrite, RemotingError>> {
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
         delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
     }
 
-    fn end(
+    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
+        delivery.end_oneway_well(started)
+    }
+
+    fn sent((): (), (): ()) {}
+
+    fn progress(
         delivery: &mut Delivery<'_>,
         target: &Target,
         answer: Result<(), RemotingError>,
         started: Instant,
-    ) -> Result<Result<(), SendError>, Progress<OverOneway>> {
-        let elapsed = started.elapsed();
+    ) -> Progress<OverOneway> {
         let end = answer.map_err(AttemptError::from);
-        let over = delivery.sender().over_oneway(&mut delivery.account, target, None, end, elapsed);
-        Ok(delivery.end_oneway_with(over))
+        Progress::Over(delivery.sender().over_oneway(&mut delivery.account, target, None, end, started.elapsed()))
     }
 
     fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<OverOneway>>) -> BoxFuture<'a, Result<(), SendError>> {

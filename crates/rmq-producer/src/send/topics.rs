@@ -35,8 +35,8 @@ pub(super) struct Topic {
     cursor: Arc<QueueCursor>,
     /// To each broker that holds a queue.
     lanes: Box<[Arc<Lane>]>,
-    /// Which of them leads to which queue.
-    of_queue: Box<[Option<u32>]>,
+    /// To each queue of the route; none to one without a broker, which only a static topic has.
+    ways: Box<[Option<Target>]>,
     /// The routes' version with which it was last compared.
     version: AtomicU64,
 }
@@ -111,15 +111,24 @@ impl Sender {
             before.and_then(|before| before.lane_to(broker_name)).filter(|lane| lane.address() == address.as_ref());
         match known {
             Some(lane) => Arc::clone(lane),
-            None => Arc::new(Lane::new(topic, shown, broker_name, address, self.metrics.broker(broker_name))),
+            None => {
+                let line = address.map(|address| self.instance.remoting().line(&address));
+                let counters = self.metrics.broker(broker_name);
+                Arc::new(Lane::new(topic, shown, broker_name, line, counters, &self.ids))
+            }
         }
     }
 
     /// The way to the same queue at the broker that holds it by what is known now.
     pub(super) fn same_again(&self, target: &Target, topic: &Topic) -> Target {
-        let name = target.logical.as_ref().unwrap_or_else(|| target.lane.broker_name());
+        let name = target.logical.as_deref().unwrap_or_else(|| target.lane.broker_name());
         let queue = MessageQueue::new(Arc::clone(&topic.route.topic), Arc::clone(name), target.queue_id);
         self.target(topic, &queue)
+    }
+
+    /// The way to the queue at this position of the route.
+    pub(super) fn target_at(&self, topic: &Topic, position: usize) -> Option<Target> {
+        topic.way(position).cloned().or_else(|| Some(self.target(topic, topic.route.publish.queues().get(position)?)))
     }
 
     /// The way to a queue, whether the route has it or not.
@@ -154,36 +163,48 @@ impl Topic {
         version: u64,
         make_lane: impl Fn(&Arc<str>) -> Arc<Lane>,
     ) -> Self {
-        let mut lanes: Vec<Arc<Lane>> = Vec::new();
-        let mut places: NameMap<&str, u32> = NameMap::default();
-        let lane_of = |queue| {
-            // Only a static topic has queues without a broker.
+        let mut lanes: NameMap<&str, Arc<Lane>> = NameMap::default();
+        let way_to = |queue| {
             let broker_name = route.publish.broker_of(queue)?;
-            let place = places.entry(broker_name).or_insert_with(|| {
-                lanes.push(make_lane(broker_name));
-                u32::try_from(lanes.len() - 1).unwrap_or(u32::MAX)
-            });
-            Some(*place)
+            let lane = lanes.entry(broker_name).or_insert_with(|| make_lane(broker_name));
+            Some(Target::new(Arc::clone(lane), queue))
         };
-        let of_queue = route.publish.queues().iter().map(lane_of).collect();
-        Self { shown, cursor, lanes: lanes.into(), of_queue, version: AtomicU64::new(version), route }
+        let ways = route.publish.queues().iter().map(way_to).collect();
+        let lanes = lanes.into_values().collect();
+        Self { shown, cursor, lanes, ways, version: AtomicU64::new(version), route }
     }
 
     /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, faults: &Faults, random: &Random, last_broker: Option<&str>) -> Option<Target> {
+        if last_broker.is_none() && faults.let_all_pass() {
+            self.in_turn()
+        } else {
+            self.choose(faults, random, last_broker)
+        }
+    }
+
+    /// What [`choose`](Self::choose) comes to where there is nothing to choose by.
+    #[inline(always)]
+    fn in_turn(&self) -> Option<Target> {
+        let queues = u32::try_from(self.ways.len()).ok()?;
+        (0..queues).find_map(|_| self.way((self.turn() % queues) as usize).cloned())
+    }
+
+    #[inline(never)]
+    fn choose(&self, faults: &Faults, random: &Random, last_broker: Option<&str>) -> Option<Target> {
         let queues = self.route.publish.queues();
-        let broker = |at: usize| self.lane(at).map_or("", |lane| &**lane.broker_name());
+        let broker = |at: usize| self.way(at).map_or("", |way| &**way.lane.broker_name());
         let write_queues = |name: &str| {
             let mine = queues.iter().filter(|queue| &**queue.broker_name() == name).count();
             u32::try_from(mine).unwrap_or(u32::MAX)
         };
         let candidates = Candidates { len: queues.len(), broker: &broker, write_queues: &write_queues, last_broker };
-        let mut next = || u32::try_from(self.cursor.advance() & POSITIVE).unwrap_or(0);
+        let mut next = || self.turn();
         let mut below = |bound| u32::try_from(random.below(u64::from(bound))).unwrap_or(0);
         // Queues without a broker are passed over.
         (0..queues.len()).find_map(|_| match faults.select(&candidates, &mut next, &mut below)? {
-            Choice::Position(at) => Some(Target::new(Arc::clone(self.lane(at)?), queues.get(at)?)),
+            Choice::Position(at) => self.way(at).cloned(),
             // By number a static topic's queues cannot be told.
             Choice::OnBroker { .. } if self.route.publish.is_static() => None,
             Choice::OnBroker { broker, queue_id } => {
@@ -194,8 +215,15 @@ impl Topic {
         })
     }
 
-    fn lane(&self, queue: usize) -> Option<&Arc<Lane>> {
-        self.lanes.get(usize::try_from((*self.of_queue.get(queue)?)?).ok()?)
+    #[inline]
+    fn turn(&self) -> u32 {
+        u32::try_from(self.cursor.advance() & POSITIVE).unwrap_or(0)
+    }
+
+    /// The way to the queue at this position of the route.
+    #[inline]
+    fn way(&self, queue: usize) -> Option<&Target> {
+        self.ways.get(queue)?.as_ref()
     }
 
     fn lane_to(&self, broker_name: &str) -> Option<&Arc<Lane>> {
@@ -205,7 +233,7 @@ impl Topic {
 
 impl Target {
     fn new(lane: Arc<Lane>, queue: &MessageQueue) -> Self {
-        let logical = (queue.broker_name() != lane.broker_name()).then(|| Arc::clone(queue.broker_name()));
+        let logical = (queue.broker_name() != lane.broker_name()).then(|| Box::new(Arc::clone(queue.broker_name())));
         Self { lane, queue_id: queue.queue_id(), logical }
     }
 }
@@ -218,6 +246,7 @@ const NEVER: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
+    use rmq_message::UniqueIdGenerator;
     use rmq_route::{BrokerData, QueueData, RouteTable, TopicRouteData};
 
     use super::*;
@@ -241,7 +270,8 @@ mod tests {
     fn topic(topics: &Topics, name: &str, brokers: &[(&str, i32)]) -> Topic {
         let route = route(name, brokers);
         let (shown, cursor) = (Arc::clone(&route.topic), topics.cursor(&route.topic));
-        let lane = |broker: &Arc<str>| Arc::new(Lane::new(&shown, &shown, broker, None, Arc::default()));
+        let ids = Arc::new(UniqueIdGenerator::new([10, 9, 9, 9].into(), 1, 7));
+        let lane = |broker: &Arc<str>| Arc::new(Lane::new(&shown, &shown, broker, None, Arc::default(), &ids));
         Topic::new(Arc::clone(&route), Arc::clone(&shown), cursor, 0, lane)
     }
 
@@ -261,6 +291,18 @@ mod tests {
         assert_eq!(turns(&topic, 3), one_round, "and then the same again");
         one_round.sort();
         assert_eq!(one_round, ["t@a:0", "t@a:1", "t@b:0"]);
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_choose_by_the_short_way_chooses_as_the_long_one() {
+        for (seed, brokers) in [&[("a", 1)][..], &[("a", 4)], &[("a", 2), ("b", 3)], &[]].iter().enumerate() {
+            let both = [(); 2].map(|()| topic(&topics(seed as u64), "t", brokers));
+            for _ in 0..20 {
+                let shown = |target: Option<Target>| target.map(|target| target.queue().to_string());
+                let long = both[1].choose(&no_faults(), &Random::new(Some(1)), None);
+                assert_eq!(shown(both[0].in_turn()), shown(long), "{brokers:?}");
+            }
+        }
     }
 
     #[test]

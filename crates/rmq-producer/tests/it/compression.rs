@@ -2,9 +2,8 @@
 
 use std::future::IntoFuture as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::ThreadId;
-use std::time::Duration;
 
 use bytes::Bytes;
 use rmq_message::{CompressionType, SysFlag};
@@ -24,7 +23,16 @@ const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 struct Witness {
     calls: Arc<AtomicUsize>,
     threads: Arc<Mutex<Vec<ThreadId>>>,
-    takes: Duration,
+    /// It is not done before the other end is gone.
+    until: Option<Arc<Mutex<mpsc::Receiver<()>>>>,
+}
+
+impl Witness {
+    /// One that is not done before the sender is dropped.
+    fn held() -> (Self, mpsc::Sender<()>) {
+        let (hold, until) = mpsc::channel();
+        (Self { until: Some(Arc::new(Mutex::new(until))), ..Self::default() }, hold)
+    }
 }
 
 impl Compressor for Witness {
@@ -35,7 +43,9 @@ impl Compressor for Witness {
     fn compress(&self, body: &[u8]) -> Result<Bytes, CompressError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.threads.lock().map_err(|_| CompressError::new("poisoned"))?.push(std::thread::current().id());
-        std::thread::sleep(self.takes);
+        if let Some(until) = &self.until {
+            until.lock().map_err(|_| CompressError::new("poisoned"))?.recv().ok();
+        }
         Zlib::new(5).compress(body)
     }
 }
@@ -268,22 +278,27 @@ async fn a_runtime_of_one_thread_uses_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_deadline_holds_while_a_body_is_compressed() {
     let cluster = start(one_broker()).await;
-    let witness = Witness { takes: milliseconds(400), ..Witness::default() };
+    let (witness, hold) = Witness::held();
     let producer = builder(&cluster).compression(Compression::own(witness)).start().await.unwrap();
-    let began = tokio::time::Instant::now();
-    let error = producer.send(of(&text(LARGE))).timeout(milliseconds(50)).await.unwrap_err();
-    assert!(began.elapsed() < milliseconds(350), "{:?}", began.elapsed());
+    let send = producer.send(of(&text(LARGE))).timeout(milliseconds(50)).into_future();
+    let ended = tokio::time::timeout(seconds(60), send).await.expect("long before the compressor is done");
+    let error = ended.unwrap_err();
     assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::DeadlineExpired, false));
     assert_eq!((producer.in_flight(), producer.metrics().compression_failures), (0, 0));
+    drop(hold);
     assert_eq!(cluster.request_count(SEND), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_send_that_is_dropped_while_its_body_is_compressed_leaves_nothing_in_flight() {
     let cluster = start(one_broker()).await;
-    let witness = Witness { takes: milliseconds(100), ..Witness::default() };
-    let producer = builder(&cluster).compression(Compression::own(witness)).start().await.unwrap();
+    let (witness, hold) = Witness::held();
+    let builder = builder(&cluster).compression(Compression::own(witness)).send_timeout(seconds(60));
+    let producer = builder.start().await.unwrap();
     producer.send(hello()).await.unwrap();
+    assert!(stop_after(1, producer.send(of(&text(LARGE))).into_future()).await.is_none());
+    assert_eq!(producer.in_flight(), 0, "while it is compressed");
+    drop(hold);
     for polls in 1..=3 {
         let dropped = stop_after(polls, producer.send(of(&text(LARGE))).into_future()).await;
         assert_eq!(producer.in_flight(), 0, "after {polls} polls");
@@ -291,7 +306,7 @@ async fn a_send_that_is_dropped_while_its_body_is_compressed_leaves_nothing_in_f
             break;
         }
     }
-    let report = producer.shutdown(seconds(5)).await;
+    let report = producer.shutdown(seconds(60)).await;
     assert!(report.is_clean());
     assert_eq!(producer.tasks(), 0);
 }

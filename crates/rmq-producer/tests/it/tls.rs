@@ -37,7 +37,9 @@ impl Secured {
     }
 
     fn producer(&self, tls: TlsConfig) -> ProducerBuilder {
-        Producer::builder("pg").name_servers(self.cluster.name_servers()).tls(tls)
+        let patience = seconds(60); // the clock is real, and the machine may be busy
+        let builder = Producer::builder("pg").name_servers(self.cluster.name_servers());
+        builder.send_timeout(patience).api_timeout(patience).tls(tls)
     }
 
     fn trusting(&self) -> TlsConfig {
@@ -72,7 +74,7 @@ async fn name_servers_and_brokers_are_verified_by_the_hosts_of_the_configured_li
         producer.send(hello()).await.unwrap();
         producer.send_oneway(hello()).await.unwrap();
     }
-    assert_eq!(secured.cluster.wait_for_messages("orders", 20, seconds(10)).await.len(), 20);
+    assert_eq!(secured.cluster.wait_for_messages("orders", 20, seconds(60)).await.len(), 20);
     assert!(producer.shutdown(seconds(5)).await.is_clean());
 }
 

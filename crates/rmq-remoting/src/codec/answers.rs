@@ -6,72 +6,134 @@ use std::sync::Arc;
 
 use bytes::{Buf as _, BytesMut};
 
-use super::skeleton::{Skeleton, Values};
+use super::layout::Layout;
+use super::skeleton::Skeleton;
+use super::values::{Room, Values};
 use super::{FrameLimits, measure, read_header, take_body};
 use crate::answer::Answer;
-use crate::{FrameError, RemotingCommand};
-
-/// What was read.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    /// An answer, put behind the others.
-    Answer,
-    Request(RemotingCommand),
-}
+use crate::{FrameError, HeaderEncoding, RemotingCommand};
 
 /// Reads the frames of one connection and remembers what its answers look like.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerReader {
     /// The one that matched last comes first.
     known: Vec<Arc<Skeleton>>,
-    /// Answers that matched none of them, since the last one that did.
+    /// Of known skeletons, with values of the lengths that came last.
+    layouts: Vec<Layout>,
+    room: Room,
+    /// Headers that fitted none of them.
+    strays: usize,
+    /// Answers that matched no skeleton, since the last one that did.
     misses: u32,
 }
 
 impl AnswerReader {
-    /// Takes the next frame off `input`; as [`decode_frame`](super::decode_frame).
+    /// Takes frames off `input` as far as the next request, which it returns, and puts the answers before it behind the others. `None`: there
+    /// was none, and more bytes are needed. Both otherwise as [`decode_frame`](super::decode_frame); what came before an error is taken.
     pub(crate) fn read(
         &mut self,
         input: &mut BytesMut,
         limits: &FrameLimits,
         answers: &mut Vec<Answer>,
-    ) -> Result<Option<Incoming>, FrameError> {
-        let Some(extent) = measure(input, limits)? else { return Ok(None) };
-        let header = &input[extent.header()];
+    ) -> Result<Option<RemotingCommand>, FrameError> {
+        // Bytes of frames that were read: taking them off one by one costs more.
+        let mut read = 0;
+        let end = loop {
+            let rest = &input[read..];
+            let extent = match measure(rest, limits) {
+                Ok(Some(extent)) => extent,
+                Ok(None) => break Ok(None),
+                Err(error) => break Err(error),
+            };
+            let header = &rest[extent.header()];
+            if self.read_known(header, extent.encoding, answers) {
+                if extent.has_body() {
+                    input.advance(std::mem::take(&mut read));
+                    if let Some(answer) = answers.last_mut() {
+                        answer.set_body(take_body(input, extent));
+                    }
+                } else {
+                    read += extent.total;
+                }
+                continue;
+            }
+            let mut command = match self.read_unknown(header, extent.encoding, limits) {
+                Ok(command) => command,
+                Err(error) => break Err(error),
+            };
+            input.advance(std::mem::take(&mut read));
+            command.body = take_body(input, extent);
+            if !command.is_response() {
+                break Ok(Some(command));
+            }
+            answers.push(command.into());
+        };
+        input.advance(read);
+        end
+    }
+
+    /// Reads a header like one that came before, and puts the answer without its body behind the others.
+    #[inline]
+    fn read_known(&mut self, header: &[u8], encoding: HeaderEncoding, answers: &mut Vec<Answer>) -> bool {
+        for layout in &self.layouts {
+            if layout.fits(header, encoding) {
+                if let Some((opaque, values)) = layout.read(header, &mut self.room) {
+                    answers.push(Answer::known(Arc::clone(layout.skeleton()), opaque, values));
+                    return true;
+                }
+            }
+        }
+        self.read_by_skeletons(header, encoding, answers)
+    }
+
+    #[inline(never)]
+    fn read_by_skeletons(&mut self, header: &[u8], encoding: HeaderEncoding, answers: &mut Vec<Answer>) -> bool {
         for (at, skeleton) in self.known.iter().enumerate() {
-            if skeleton.encoding() != extent.encoding {
+            if skeleton.encoding() != encoding {
                 continue;
             }
             let mut values = Values::default();
-            if let Some(opaque) = skeleton.read(header, &mut values) {
-                let skeleton = Arc::clone(skeleton);
-                if at > 0 {
-                    self.known.swap(0, at);
-                }
-                self.misses = 0;
-                let body = if extent.has_body() {
-                    Some(Box::new(take_body(input, extent)))
-                } else {
-                    input.advance(extent.total);
-                    None
-                };
-                answers.push(Answer::known(skeleton, opaque, values, body));
-                return Ok(Some(Incoming::Answer));
+            let Some(opaque) = skeleton.read(header, &mut values) else { continue };
+            let skeleton = Arc::clone(skeleton);
+            if at > 0 {
+                self.known.swap(0, at);
+            }
+            self.misses = 0;
+            self.learn_layout(&skeleton, header, &values);
+            answers.push(Answer::known(skeleton, opaque, values));
+            return true;
+        }
+        false
+    }
+
+    #[cold]
+    fn read_unknown(
+        &mut self,
+        header: &[u8],
+        encoding: HeaderEncoding,
+        limits: &FrameLimits,
+    ) -> Result<RemotingCommand, FrameError> {
+        let command = read_header(encoding, header, limits)?;
+        if command.is_response() {
+            self.misses = self.misses.saturating_add(1);
+            // A peer whose answers have nothing in common is not worth the trouble each time.
+            if self.misses <= TRIES || self.misses % SELDOM == 0 {
+                self.learn(header, &command, limits);
             }
         }
-        let mut command = read_header(extent.encoding, header, limits)?;
-        if !command.is_response() {
-            command.body = take_body(input, extent);
-            return Ok(Some(Incoming::Request(command)));
+        Ok(command)
+    }
+
+    fn learn_layout(&mut self, skeleton: &Arc<Skeleton>, header: &[u8], values: &Values) {
+        self.strays = self.strays.wrapping_add(1);
+        if self.layouts.len() < LAYOUTS {
+            self.layouts.extend(Layout::learn(skeleton, header, values));
+        } else if self.strays % RARELY == 0 {
+            // Where lengths keep changing, some of the old ones will come again, too.
+            if let Some(layout) = Layout::learn(skeleton, header, values) {
+                self.layouts[self.strays / RARELY % LAYOUTS] = layout;
+            }
         }
-        self.misses = self.misses.saturating_add(1);
-        // A peer whose answers have nothing in common is not worth the trouble each time.
-        if self.misses <= TRIES || self.misses % SELDOM == 0 {
-            self.learn(header, &command, limits);
-        }
-        command.body = take_body(input, extent);
-        answers.push(command.into());
-        Ok(Some(Incoming::Answer))
     }
 
     fn learn(&mut self, header: &[u8], command: &RemotingCommand, limits: &FrameLimits) {
@@ -80,12 +142,19 @@ impl AnswerReader {
             if let Some(joined) = known.joined(&new) {
                 if joined.texts() > known.texts() {
                     *known = Arc::new(joined);
+                    self.forget();
                 }
                 return;
             }
         }
         self.known.truncate(KEPT - 1);
         self.known.insert(0, Arc::new(new));
+        self.forget();
+    }
+
+    /// Drops the layouts of skeletons that are not known any more.
+    fn forget(&mut self) {
+        self.layouts.retain(|layout| self.known.iter().any(|known| Arc::ptr_eq(known, layout.skeleton())));
     }
 }
 
@@ -95,6 +164,12 @@ const KEPT: usize = 3;
 /// Misses in a row that are all learnt from; then only each of so many.
 const TRIES: u32 = 16;
 const SELDOM: u32 = 64;
+
+/// Layouts that are remembered: the queues of a few topics, with places of a few lengths each.
+const LAYOUTS: usize = 8;
+
+/// Strays of so many that take the place of a layout.
+const RARELY: usize = 4;
 
 #[cfg(test)]
 mod tests;

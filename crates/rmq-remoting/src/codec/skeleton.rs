@@ -5,14 +5,18 @@
 //! texts and numbers; anything else is no match, and has to be read in full.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::plain_text::{is_plain, plain_run};
+use super::values::Values;
 use super::{FrameLimits, binary, json};
 use crate::{ExtFields, HeaderEncoding, RemotingCommand};
 
 /// A header that was read in full, and what may differ from it.
 #[derive(Debug)]
 pub(crate) struct Skeleton {
+    /// No other one of this process has it.
+    id: u64,
     header: Box<[u8]>,
     /// Without its body.
     command: RemotingCommand,
@@ -128,6 +132,7 @@ impl Skeleton {
             }
         }
         (texts <= Values::MOST).then(|| Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             header,
             command,
             values: values.into(),
@@ -142,7 +147,7 @@ impl Skeleton {
     #[inline]
     pub(super) fn read(&self, header: &[u8], values: &mut Values) -> Option<i32> {
         let mut rest = header;
-        let mut opaque = 0;
+        let (mut opaque, mut texts) = (0, 0);
         for step in &self.steps {
             rest = behind(rest, &step.before)?;
             let length = match step.hole {
@@ -152,7 +157,8 @@ impl Skeleton {
                         Some((text, [b'"', ..])) if is_plain(text) => step.length,
                         _ => plain_run(rest),
                     };
-                    values.push(rest, length)?;
+                    values.put(texts, rest, length)?;
+                    texts += 1;
                     length
                 }
                 Hole::JsonNumber => {
@@ -167,7 +173,8 @@ impl Skeleton {
                     if length == 0 || !text.is_ascii() {
                         return None;
                     }
-                    values.push(text, length)?;
+                    values.put(texts, text, length)?;
+                    texts += 1;
                     4 + length
                 }
                 Hole::BinaryNumber => {
@@ -185,6 +192,35 @@ impl Skeleton {
             rest = &rest[length..];
         }
         (rest == &self.header[self.tail..]).then_some(opaque)
+    }
+
+    /// Where the varying values are in a header that was read into `values`.
+    pub(super) fn holes<'a>(
+        &'a self,
+        header: &'a [u8],
+        values: &'a Values,
+    ) -> impl Iterator<Item = (Hole, Range<usize>)> + 'a {
+        let (mut at, mut texts) = (0, 0);
+        self.steps.iter().map(move |step| {
+            at += step.before.len();
+            let length = match step.hole {
+                Hole::JsonNumber => integer(header.get(at..).unwrap_or_default()).map_or(0, |(_, length)| length),
+                Hole::BinaryNumber | Hole::BinaryRest => 4,
+                Hole::JsonText | Hole::BinaryText => {
+                    let text = values.get(texts).len();
+                    texts += 1;
+                    if step.hole == Hole::BinaryText { 4 + text } else { text }
+                }
+            };
+            let start = at;
+            at += length;
+            (step.hole, start..at)
+        })
+    }
+
+    /// Tells answers apart: those of one skeleton have the same fields in the same order.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(super) fn encoding(&self) -> HeaderEncoding {
@@ -223,61 +259,6 @@ pub(crate) struct Field {
     pub(crate) value: Box<str>,
     /// Which of the varying texts is its value now.
     pub(crate) text: Option<usize>,
-}
-
-/// The varying texts of one header, without an allocation.
-#[derive(Clone)]
-pub(crate) struct Values {
-    text: [u8; Self::BYTES],
-    ends: [u8; Self::MOST],
-    count: u8,
-    filled: u8,
-}
-
-impl Values {
-    /// Two ids of 32 digits and some numbers. The whole answer then is no larger than 128 bytes.
-    const BYTES: usize = 92;
-    const MOST: usize = 7;
-
-    /// Puts in the first `length` bytes of `text`.
-    #[inline]
-    fn push(&mut self, text: &[u8], length: usize) -> Option<()> {
-        let (count, start) = (usize::from(self.count), usize::from(self.filled));
-        let room = self.text.get_mut(start..)?;
-        match (room.first_chunk_mut::<32>(), text.first_chunk::<32>()) {
-            // A copy whose length is known is cheaper; the next text goes over what is too much.
-            (Some(room), Some(block)) if length <= block.len() => *room = *block,
-            _ => copy(room, text.get(..length)?)?,
-        }
-        // Not above BYTES.
-        self.filled = u8::try_from(start + length).ok()?;
-        *self.ends.get_mut(count)? = self.filled;
-        self.count += 1;
-        Some(())
-    }
-
-    /// ASCII: it was looked at when it was put in.
-    pub(crate) fn get(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
-        &self.text[start..usize::from(self.ends[index])]
-    }
-
-    pub(crate) fn text(&self, index: usize) -> &str {
-        std::str::from_utf8(self.get(index)).unwrap_or_default()
-    }
-}
-
-impl Default for Values {
-    fn default() -> Self {
-        Self { text: [0; Self::BYTES], ends: [0; Self::MOST], count: 0, filled: 0 }
-    }
-}
-
-/// Of its own, so that the copies of known length are not made one with this.
-#[inline(never)]
-fn copy(room: &mut [u8], text: &[u8]) -> Option<()> {
-    room.get_mut(..text.len())?.copy_from_slice(text);
-    Some(())
 }
 
 /// What is behind `piece`, with which `text` has to begin.
@@ -322,6 +303,20 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
     Some((i32::try_from(if negative { -value } else { value }).ok()?, at))
 }
 
+/// The integer that `text` is, as [`integer`] reads it, and all of it.
+#[inline]
+pub(super) fn whole_integer(text: &[u8]) -> Option<i32> {
+    // As long as the opaques of this side are, and in their range.
+    if let [first @ b'1'..=b'2', second @ b'0'..=b'9', rest @ ..] = text {
+        if let Ok(word) = rest.try_into() {
+            let (value, 8) = eight_digits(u64::from_le_bytes(word)) else { return None };
+            let leading = i64::from(first - b'0') * 10 + i64::from(second - b'0');
+            return i32::try_from(leading * 100_000_000 + value).ok();
+        }
+    }
+    integer(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
+}
+
 /// The number that the digits at the start of a word make, and how many there are; all of them worked out side by side.
 #[inline]
 fn eight_digits(word: u64) -> (i64, usize) {
@@ -341,6 +336,8 @@ fn eight_digits(word: u64) -> (i64, usize) {
     let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
     (i64::from((low.wrapping_add(high) >> 32) as u32), count)
 }
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Digits of the longest integer of 32 bits.
 const MOST_DIGITS: usize = 10;
@@ -385,6 +382,22 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_integer_is_one_with_nothing_behind_it() {
+        for text in
+            ["0", "-0", "7", "-7", "07", "", "-", "1000000000", "2073741823", "2147483647", "2147483648", "3000000000"]
+        {
+            assert_eq!(whole_integer(text.as_bytes()), integer(text.as_bytes()).map(|(value, _)| value), "{text}");
+        }
+        for at in 0..=10 {
+            let mut text = b"1234567890".to_vec();
+            text.insert(at, b',');
+            assert_eq!(whole_integer(&text), None);
+            text.remove((at + 1) % 11);
+            assert_eq!(whole_integer(&text), None);
+        }
+    }
+
+    #[test]
     fn integers_of_all_lengths_are_read_whatever_follows() {
         for number in (0..31).flat_map(|bit| [1 << bit, (1 << bit) - 1, (i32::MAX / 3) >> bit]) {
             for number in [number, -number] {
@@ -394,24 +407,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn texts_fill_their_room_and_no_more() {
-        let mut values = Values::default();
-        assert!(values.push(&[b'x'; 80], 80).is_some());
-        assert!(values.push(&[b'y'; 13], 13).is_none());
-        assert!(values.push(&[b'y'; 40], 12).is_some());
-        assert!(values.push(b"", 0).is_some());
-        assert_eq!((values.get(0).len(), values.text(1), values.text(2)), (80, "yyyyyyyyyyyy", ""));
-        let mut values = Values::default();
-        assert!(values.push(b"01234567890123456789012345678901234567890", 5).is_some());
-        assert!(values.push(&[b'z'; 32], 32).is_some() && values.push(&[b'!'; 60], 7).is_some());
-        assert_eq!((values.text(0), values.get(1), values.text(2)), ("01234", &[b'z'; 32][..], "!!!!!!!"));
-        let mut values = Values::default();
-        for _ in 0..Values::MOST {
-            assert!(values.push(b"1", 1).is_some());
-        }
-        assert!(values.push(b"1", 1).is_none());
     }
 }

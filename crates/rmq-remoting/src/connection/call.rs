@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::MutexGuard;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -17,64 +17,47 @@ use crate::answer::Answer;
 use crate::code::ResponseCode;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError};
+use crate::room::Taken;
 
 /// A request on the wire; resolves to its answer.
 pub(crate) struct Call {
     shared: Arc<Shared>,
     slot: SlotKey,
-    /// When the caller's time began.
+    /// When the caller's time began; once it has its answer, when that was there.
     since: Instant,
     /// Room of the client that goes with it.
-    client_bytes: Option<usize>,
-    /// Whoever polls next is known to the slot already.
-    watched: bool,
+    client_room: Option<Taken>,
     done: bool,
 }
 
 impl Call {
-    /// Takes over the slot, room on the connection, and room for `client_bytes` of the client.
-    pub(super) fn new(shared: Arc<Shared>, slot: SlotKey, since: Instant, client_bytes: Option<usize>) -> Self {
-        Self { shared, slot, since, client_bytes, watched: false, done: false }
+    /// Takes over the slot, with the place on the connection that it stands for, and room of the client.
+    #[inline]
+    pub(super) fn new(shared: Arc<Shared>, slot: SlotKey, since: Instant, client_room: Option<Taken>) -> Self {
+        Self { shared, slot, since, client_room, done: false }
     }
 
-    /// The first poll comes from the task whose waker went with the request, before that task is woken: it has nothing to do.
-    pub(super) fn watched(mut self) -> Self {
-        self.watched = true;
-        self
+    /// Takes over room of the client too.
+    pub(crate) fn hold(&mut self, room: Taken) {
+        self.client_room = Some(room);
     }
 
-    /// The first poll may come from anywhere at any time.
-    pub(crate) fn unwatched(mut self) -> Self {
-        self.watched = false;
-        self
+    /// When the answer was there, once it was handed out.
+    pub(crate) fn answered_at(&self) -> Option<Instant> {
+        self.done.then_some(self.since)
     }
 
     /// After a shutdown of the client an unsent request of its own says so, and not that its connection was lost.
     #[cold]
     fn lost(&self, cause: ConnectionEnd, written: bool) -> RemotingError {
         let error = self.shared.lost(cause, written);
-        if self.client_bytes.is_some() { self.shared.settings.closed_or(error) } else { error }
+        if self.client_room.is_some() { self.shared.settings.closed_or(error) } else { error }
     }
-}
 
-impl Future for Call {
-    type Output = Result<Answer, RemotingError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { shared, slot, since, watched, done, .. } = &mut *self;
-        if std::mem::take(watched) {
-            return Poll::Pending;
-        }
-        let mut state = shared.state.lock();
-        match state.slots.look(*slot) {
-            Found::Answer(answer) => {
-                shared.after_call(state);
-                *done = true;
-                if answer.response_code() == ResponseCode::GO_AWAY {
-                    shared.go_away();
-                }
-                Poll::Ready(Ok(answer))
-            }
+    /// There is no answer: has it failed, or is it still to be waited for?
+    #[cold]
+    fn look_again(&self, mut state: MutexGuard<'_, State>, cx: &Context<'_>) -> Poll<Result<Answer, RemotingError>> {
+        match state.slots.look(self.slot) {
             Found::Waiting { start } | Found::Expired { start } if state.ended.is_some() => {
                 let written = start < state.handed;
                 let cause = state.ended.clone().unwrap_or(ConnectionEnd::Closed);
@@ -83,43 +66,79 @@ impl Future for Call {
             }
             Found::Expired { .. } => {
                 drop(state);
-                Poll::Ready(Err(RemotingError::Timeout { addr: Arc::clone(&shared.peer), after: since.elapsed() }))
+                let addr = Arc::clone(&self.shared.peer);
+                Poll::Ready(Err(RemotingError::Timeout { addr, after: self.since.elapsed() }))
             }
             Found::Waiting { .. } => {
-                state.slots.watch(*slot, cx.waker());
+                state.slots.watch(self.slot, cx.waker());
                 Poll::Pending
             }
         }
     }
 }
 
-impl Drop for Call {
-    fn drop(&mut self) {
-        let shared = &self.shared;
-        if !self.done {
-            let mut state = shared.state.lock();
-            state.slots.leave(self.slot);
-            shared.after_call(state);
+impl Future for Call {
+    type Output = Result<Answer, RemotingError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.done {
+            // Polled again, which nobody should do: the slot may be somebody else's by now.
+            return Poll::Pending;
         }
-        shared.room.give_back(0);
-        if let Some(bytes) = self.client_bytes {
-            shared.settings.room.give_back(bytes);
+        let mut state = this.shared.state.lock();
+        let Some(answer) = state.slots.collect(this.slot) else { return this.look_again(state, cx) };
+        // Others may have been read since then; this one was before them.
+        this.since = state.last_read;
+        this.shared.after_call(state);
+        this.done = true;
+        if answer.response_code() == ResponseCode::GO_AWAY {
+            this.shared.go_away();
+        }
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl Drop for Call {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared.leave(self.slot);
+        }
+        if let Some(taken) = self.client_room.take() {
+            self.shared.settings.room.give_back(taken);
         }
     }
 }
 
 impl Shared {
-    /// A call is over: too many orphans retire the connection, and a retired one ends with its last call.
-    fn after_call(&self, state: MutexGuard<'_, State>) {
+    /// A caller leaves its slot: too many orphans retire the connection.
+    #[cold]
+    fn leave(&self, slot: SlotKey) {
+        let mut state = self.state.lock();
+        state.slots.leave(slot);
         let retire = state.slots.orphans() > self.settings.config.max_orphans;
-        let driver = if self.life.load(Ordering::Acquire) == RETIRED { state.driver.clone() } else { None };
-        drop(state);
+        self.after_call(state);
         if retire {
             self.retire();
         }
-        if let Some(driver) = driver {
-            driver.wake();
+    }
+
+    /// A call is over: its place is the next one's, and a retired connection ends with its last call.
+    #[inline]
+    fn after_call(&self, state: MutexGuard<'_, State>) {
+        if !state.turns.is_idle() || self.life.load(Ordering::Acquire) == RETIRED {
+            self.tell_of_end(state);
         }
+    }
+
+    #[cold]
+    fn tell_of_end(&self, mut state: MutexGuard<'_, State>) {
+        let wakers = self.next_turns(&mut state);
+        let driver = if self.life.load(Ordering::Acquire) == RETIRED { state.driver.clone() } else { None };
+        drop(state);
+        wakers.into_iter().chain(driver).for_each(Waker::wake);
     }
 }
 

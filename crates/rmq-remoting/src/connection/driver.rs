@@ -15,13 +15,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tracing::{debug, trace};
+use tracing::{Level, debug, enabled, trace};
 
 use super::out_buffer::{MAX_SLICES, OutBuffer};
 use super::slots::Delivered;
 use super::{Connection, ENDED, Flusher, OPEN};
 use crate::answer::Answer;
-use crate::codec::{AnswerReader, Incoming};
+use crate::codec::AnswerReader;
 use crate::connector::{Stream, Transport};
 use crate::error::ConnectionEnd;
 
@@ -71,7 +71,8 @@ pub(super) struct Driver {
     timer: Pin<Box<Sleep>>,
     timer_set: bool,
     idle_at: Option<Instant>,
-    active: bool,
+    /// Since when the idle limit counts anew: the clock is read once per burst.
+    active: Option<Instant>,
     bytes_read: u64,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -95,7 +96,7 @@ impl Driver {
             timer: Box::pin(tokio::time::sleep_until(now)),
             timer_set: false,
             idle_at: (!idle.is_zero()).then(|| now + idle),
-            active: false,
+            active: None,
             bytes_read: 0,
             cancelled,
             connection,
@@ -115,6 +116,7 @@ impl Driver {
             state.out = OutBuffer::default();
             state.spare = OutBuffer::default();
             state.slots.wake_all(&mut self.wakers);
+            state.turns.wake_all(&mut self.wakers);
             self.wakers.extend(std::mem::take(&mut state.oneways).into_values());
         }
         drop(self.reader);
@@ -122,7 +124,6 @@ impl Driver {
         on_end(shared.id, &cause);
         shared.settings.counters.connections_ended.add(1);
         debug!(addr = %shared.peer, id = shared.id, %cause, "connection ended");
-        shared.room.close();
         shared.writable.notify_waiters();
         self.wakers.into_iter().for_each(Waker::wake);
     }
@@ -170,9 +171,10 @@ impl Driver {
                 }
                 Err(error) => return Poll::Ready(ConnectionEnd::Io(Arc::new(error))),
             }
-            self.active = true;
+            let now = Instant::now();
+            self.active = Some(now);
             self.connection.shared.settings.counters.reads.add(1);
-            if let Some(end) = self.take_frames() {
+            if let Some(end) = self.take_frames(now) {
                 return Poll::Ready(end);
             }
         }
@@ -181,21 +183,21 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Decodes all whole frames, then hands the answers out under one lock.
-    fn take_frames(&mut self) -> Option<ConnectionEnd> {
+    /// Decodes all whole frames of what was read now, then hands the answers out under one lock.
+    fn take_frames(&mut self, now: Instant) -> Option<ConnectionEnd> {
         let shared = Arc::clone(&self.connection.shared);
         let limits = &shared.settings.config.frame_limits;
-        let mut frames = 0;
+        let mut requests = 0;
         let end = loop {
-            match self.frames.read(&mut self.input, limits, &mut self.answers) {
-                Ok(Some(Incoming::Answer)) => {
-                    frames += 1;
-                    if let Some(answer) = self.answers.last() {
-                        trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
-                    }
-                }
-                Ok(Some(Incoming::Request(request))) => {
-                    frames += 1;
+            let known = self.answers.len();
+            let read = self.frames.read(&mut self.input, limits, &mut self.answers);
+            let seen = if enabled!(Level::TRACE) { &self.answers[known..] } else { &[] };
+            for answer in seen {
+                trace!(addr = %shared.peer, opaque = answer.opaque(), code = answer.code(), "answer read");
+            }
+            match read {
+                Ok(Some(request)) => {
+                    requests += 1;
                     trace!(addr = %shared.peer, opaque = request.opaque(), code = request.code(), "request read");
                     self.connection.serve(request);
                 }
@@ -207,10 +209,12 @@ impl Driver {
         let (mut late, mut unknown) = (0, 0);
         {
             let mut state = shared.state.lock();
-            state.last_burst = frames;
+            state.last_burst = self.answers.len() + requests;
+            state.last_read = now;
             for answer in self.answers.drain(..) {
                 match state.slots.deliver(answer) {
-                    Delivered::To(waker) => self.wakers.extend(waker),
+                    Delivered::To(Some(waker)) => self.wakers.push(waker),
+                    Delivered::To(None) => {}
                     Delivered::Late => late += 1,
                     Delivered::Unknown => unknown += 1,
                 }
@@ -257,7 +261,7 @@ impl Driver {
             }
             let Poll::Ready(written) = self.poll_write(cx) else { return Ok(()) };
             let written = written?;
-            self.active = true;
+            self.active.get_or_insert_with(Instant::now);
             shared.settings.counters.writes.add(1);
             self.writing.advance(written);
             if shared.hand_over(&mut shared.state.lock(), written, &mut self.wakers) {
@@ -333,12 +337,8 @@ impl Driver {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         let shared = Arc::clone(&self.connection.shared);
         let idle_timeout = shared.settings.config.idle_timeout;
-        if self.active {
-            // One clock read per burst.
-            self.active = false;
-            if let Some(idle_at) = &mut self.idle_at {
-                *idle_at = Instant::now() + idle_timeout;
-            }
+        if let (Some(active), Some(idle_at)) = (self.active.take(), &mut self.idle_at) {
+            *idle_at = active + idle_timeout;
         }
         loop {
             let wanted = {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use tracing::{debug, warn};
 
-use super::submit::Submitted;
+use super::submit::Refused;
 use super::{Connection, RETIRED, Shared};
 use crate::code::ResponseCode;
 use crate::command::RemotingCommand;
@@ -95,9 +95,9 @@ impl Connection {
 
     fn answer_now(&self, answer: &RemotingCommand) {
         match self.shared.submit_answer(answer) {
-            Ok(Submitted::Done(())) => return,
-            Ok(Submitted::Full | Submitted::Ended(_)) => {}
-            Err(error) => debug!(addr = %self.shared.peer, %error, "answer not encoded"),
+            Ok(()) => return,
+            Err(Refused::NoPlace | Refused::Full | Refused::Ended(_)) => {}
+            Err(Refused::Failed(error)) => debug!(addr = %self.shared.peer, %error, "answer not encoded"),
         }
         self.shared.settings.counters.answers_lost.add(1);
     }

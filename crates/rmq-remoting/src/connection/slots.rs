@@ -1,19 +1,30 @@
 //! Requests that wait for their answer, by opaque.
 //!
-//! An opaque is the generation and the index of a slot. A slot whose caller left becomes an orphan and is not reused until its answer
-//! comes or the connection ends; the generation is the second line of defence against a late answer.
+//! An opaque is the generation and the index of a slot, and has ten digits whatever they are, so that answers are as long as those before.
+//! A slot whose caller left becomes an orphan and is not reused until its answer comes or the connection ends; the generation is the
+//! second line of defence against a late answer.
 
 use std::task::Waker;
 
 use tokio::time::Instant;
 
+use super::uncollected::{Place, Uncollected};
 use crate::answer::Answer;
 
+/// The opaque of the first slot in its first generation.
+const FIRST: i32 = 1_000_000_000;
 /// 65,536 requests in flight beside as many orphans.
 const INDEX_BITS: u32 = 17;
 const INDEX_MASK: i32 = (1 << INDEX_BITS) - 1;
-/// With 17 bits for the index this keeps opaques positive; oneway requests use the negative ones.
-const GENERATION_MASK: i32 = (1 << (31 - INDEX_BITS)) - 1;
+/// All that ten digits have room for.
+const GENERATION_MASK: i32 = (1 << (30 - INDEX_BITS)) - 1;
+/// Above those of all slots.
+const FIRST_ONEWAY: i32 = FIRST + (1 << 30);
+
+/// The opaque of a oneway request, after that of the one before: no slot ever has one like it, so a stray answer meets nobody.
+pub(crate) fn next_oneway(last: i32) -> i32 {
+    last.checked_add(1).unwrap_or(FIRST_ONEWAY).max(FIRST_ONEWAY)
+}
 
 #[derive(Default)]
 pub(crate) struct Slots {
@@ -21,6 +32,8 @@ pub(crate) struct Slots {
     free: Vec<u32>,
     live: usize,
     orphans: usize,
+    /// Not in their slots: few are there at once, and most of what waits is short of memory only while it waits.
+    answers: Uncollected,
 }
 
 struct Slot {
@@ -31,7 +44,7 @@ struct Slot {
 enum State {
     Free,
     Waiting(Waiting),
-    Ready(Answer),
+    Ready(Place),
     Orphan,
 }
 
@@ -58,9 +71,8 @@ pub(crate) enum Delivered {
     Unknown,
 }
 
-/// What a caller finds in its slot.
+/// What a caller finds in its slot while there is no answer.
 pub(crate) enum Found {
-    Answer(Answer),
     Expired { start: u64 },
     Waiting { start: u64 },
 }
@@ -76,38 +88,41 @@ impl Slots {
     }
 
     /// Takes a slot for a caller who is woken by `waker`, and returns its key and opaque.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, deadline: Instant, start: u64, waker: Option<&Waker>) -> Option<(SlotKey, i32)> {
         let index = match self.free.pop() {
             Some(index) => index,
-            None => {
-                let index =
-                    u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
-                self.entries.push(Slot { generation: 0, state: State::Free });
-                index
-            }
+            None => self.grow()?,
         };
         let slot = &mut self.entries[index as usize];
         slot.generation = (slot.generation + 1) & GENERATION_MASK;
         slot.state = State::Waiting(Waiting { waker: waker.cloned(), deadline, start, expired: false });
         self.live += 1;
         let low = i32::try_from(index).unwrap_or(INDEX_MASK);
-        Some((SlotKey(index), (slot.generation << INDEX_BITS) | low))
+        Some((SlotKey(index), FIRST + ((slot.generation << INDEX_BITS) | low)))
+    }
+
+    /// Makes one more slot, if there may be more.
+    #[cold]
+    fn grow(&mut self) -> Option<u32> {
+        let index = u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
+        self.entries.push(Slot { generation: 0, state: State::Free });
+        Some(index)
     }
 
     /// Hands an answer to the request with its opaque.
     #[inline]
     pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
-        let opaque = answer.opaque();
-        let index = (opaque & INDEX_MASK).unsigned_abs();
+        let Some(number @ 0..) = answer.opaque().checked_sub(FIRST) else { return Delivered::Unknown };
+        let index = (number & INDEX_MASK).unsigned_abs();
         let known = match self.entries.get_mut(index as usize) {
-            Some(slot) if opaque >= 0 && slot.generation == opaque >> INDEX_BITS => slot,
+            Some(slot) if slot.generation == number >> INDEX_BITS => slot,
             _ => return Delivered::Unknown,
         };
         match &mut known.state {
             State::Waiting(waiting) => {
                 let waker = waiting.waker.take();
-                known.state = State::Ready(answer);
+                known.state = State::Ready(self.answers.keep(answer));
                 Delivered::To(waker)
             }
             State::Orphan => {
@@ -120,22 +135,23 @@ impl Slots {
         }
     }
 
-    /// Looks into a caller's slot. An answer is taken out and frees the slot.
-    #[inline]
-    pub(crate) fn look(&mut self, key: SlotKey) -> Found {
+    /// Takes the answer out of a caller's slot, if it is there, and frees the slot.
+    #[inline(always)]
+    pub(crate) fn collect(&mut self, key: SlotKey) -> Option<Answer> {
         let slot = &mut self.entries[key.0 as usize];
-        match &slot.state {
-            State::Waiting(Waiting { expired: true, start, .. }) => Found::Expired { start: *start },
-            State::Waiting(Waiting { start, .. }) => Found::Waiting { start: *start },
-            State::Free | State::Orphan => Found::Expired { start: u64::MAX },
-            State::Ready(_) => {
-                self.live -= 1;
-                self.free.push(key.0);
-                match std::mem::replace(&mut slot.state, State::Free) {
-                    State::Ready(answer) => Found::Answer(answer),
-                    State::Waiting(_) | State::Free | State::Orphan => Found::Expired { start: u64::MAX },
-                }
-            }
+        let State::Ready(place) = slot.state else { return None };
+        slot.state = State::Free;
+        self.live -= 1;
+        self.free.push(key.0);
+        self.answers.collect(place)
+    }
+
+    /// Looks into a caller's slot that has no answer.
+    pub(crate) fn look(&self, key: SlotKey) -> Found {
+        match self.entries[key.0 as usize].state {
+            State::Waiting(Waiting { expired: false, start, .. }) => Found::Waiting { start },
+            State::Waiting(Waiting { start, .. }) => Found::Expired { start },
+            State::Free | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
         }
     }
 
@@ -153,10 +169,11 @@ impl Slots {
     pub(crate) fn leave(&mut self, key: SlotKey) {
         let slot = &mut self.entries[key.0 as usize];
         match slot.state {
-            State::Ready(_) => {
+            State::Ready(place) => {
                 slot.state = State::Free;
                 self.live -= 1;
                 self.free.push(key.0);
+                self.answers.collect(place);
             }
             State::Waiting(_) => {
                 slot.state = State::Orphan;
@@ -224,7 +241,7 @@ mod tests {
         let (key, opaque) = take(&mut slots);
         assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
         assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "a duplicate is nobody's");
-        assert!(matches!(slots.look(key), Found::Answer(_)));
+        assert!(slots.collect(key).is_some());
         assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown));
         assert_eq!(slots.live(), 0);
     }
@@ -246,17 +263,17 @@ mod tests {
     }
 
     #[test]
-    fn opaques_stay_positive_and_wrap_without_meeting_a_live_request() {
+    fn opaques_have_ten_digits_and_wrap_without_meeting_a_live_request_or_a_oneway_one() {
         let mut slots = Slots::default();
         let (held, held_opaque) = take(&mut slots);
         for _ in 0..40_000 {
             let (key, opaque) = take(&mut slots);
-            assert!(opaque >= 0 && opaque != held_opaque);
+            assert!((FIRST..FIRST_ONEWAY).contains(&opaque) && opaque != held_opaque);
             assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
-            assert!(matches!(slots.look(key), Found::Answer(_)));
+            assert!(slots.collect(key).is_some());
         }
         assert!(matches!(slots.deliver(answer(held_opaque)), Delivered::To(None)));
-        assert!(matches!(slots.look(held), Found::Answer(_)));
+        assert!(slots.collect(held).is_some());
     }
 
     #[test]
@@ -264,7 +281,7 @@ mod tests {
         let mut slots = Slots::default();
         for n in 0..131_072 {
             let (key, opaque) = take(&mut slots);
-            assert!(opaque >= 0);
+            assert!((FIRST..FIRST_ONEWAY).contains(&opaque));
             if n % 2 == 0 {
                 slots.leave(key);
             }
@@ -276,10 +293,22 @@ mod tests {
     #[test]
     fn hostile_opaques_are_unknown() {
         let mut slots = Slots::default();
-        let _ = take(&mut slots);
-        for opaque in [i32::MIN, -1, 0, i32::MAX, 1 << 20] {
+        let (_, known) = take(&mut slots);
+        for opaque in [i32::MIN, -1, 0, 1 << 20, FIRST - 1, FIRST, known - FIRST, known + 1, FIRST_ONEWAY, i32::MAX] {
             assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "{opaque}");
         }
+    }
+
+    #[test]
+    fn oneway_opaques_begin_again_behind_those_of_slots() {
+        assert_eq!([0, FIRST_ONEWAY, i32::MAX].map(next_oneway), [FIRST_ONEWAY, FIRST_ONEWAY + 1, FIRST_ONEWAY]);
+        let digits = |opaque: i32| opaque.to_string().len();
+        assert_eq!([FIRST, FIRST_ONEWAY, i32::MAX].map(digits), [10; 3]);
+    }
+
+    #[test]
+    fn what_waits_takes_little_memory() {
+        assert!(size_of::<Slot>() <= 56, "{} bytes", size_of::<Slot>());
     }
 
     #[tokio::test(start_paused = true)]

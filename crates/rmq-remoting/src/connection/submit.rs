@@ -10,51 +10,52 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::call::{Call, OnewayWrite};
 use super::out_buffer::{MAX_SLICES, OutBuffer};
-use super::slots::SlotKey;
+use super::slots::{self, SlotKey};
+use super::turns::Turn;
 use super::{Connection, Flusher, OPEN, Shared, State};
 use crate::codec;
 use crate::command::RemotingCommand;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError};
+use crate::frame_error::FrameError;
 use crate::request_frame::RequestFrame;
+use crate::room::Permit;
 
-/// What putting a frame on a connection came to.
-pub(super) enum Submitted<T> {
-    Done(T),
-    /// Too many bytes wait to be written; nothing was encoded.
+/// Why a frame was not put on a connection; nothing was encoded. Small, because every call looks for it.
+pub(super) enum Refused {
+    /// As many requests as it carries are on the connection, or others wait for a place.
+    NoPlace,
+    /// Too many bytes wait to be written.
     Full,
-    /// The connection had ended before; nothing was encoded.
-    Ended(ConnectionEnd),
+    /// The connection had ended before.
+    Ended(Box<ConnectionEnd>),
+    /// The request is at fault, or its time is over.
+    Failed(Box<RemotingError>),
+}
+
+impl Refused {
+    #[cold]
+    fn of(error: FrameError) -> Self {
+        Self::Failed(Box::new(RemotingError::Encode(error)))
+    }
 }
 
 impl Connection {
-    /// Puts a request on the connection if that needs no waiting; its answer wakes `waker`. With the call goes the client's room
-    /// for `client_bytes`.
+    /// Puts a request on the connection if that needs no waiting; its answer wakes `waker`. With the call goes the client's room.
     ///
-    /// `None`: something has to be waited for, or the connection has ended; nothing was encoded, and the client's room is still the
-    /// caller's, as with an error.
+    /// `None`: something has to be waited for, or the connection has ended; nothing was encoded.
+    #[inline]
     pub(crate) fn try_call<F: RequestFrame + ?Sized>(
         self,
         request: &F,
         deadline: Deadline,
-        client_bytes: usize,
         waker: &Waker,
-    ) -> Option<Result<Call, RemotingError>> {
-        if !self.shared.room.try_take(0) {
-            return None;
-        }
-        match self.shared.submit(request, deadline, Some(waker)) {
-            Ok(Submitted::Done(slot)) => {
-                Some(Ok(Call::new(self.shared, slot, deadline.since(), Some(client_bytes)).watched()))
-            }
-            Ok(Submitted::Full | Submitted::Ended(_)) => {
-                self.shared.room.give_back(0);
-                None
-            }
-            Err(error) => {
-                self.shared.room.give_back(0);
-                Some(Err(error))
-            }
+        permit: Permit<'_>,
+    ) -> Result<Option<Call>, Box<RemotingError>> {
+        match self.shared.submit(request, deadline, Some(waker), None) {
+            Ok(slot) => Ok(Some(Call::new(self.shared, slot, deadline.since(), Some(permit.keep())))),
+            Err(Refused::Failed(error)) => Err(error),
+            Err(Refused::NoPlace | Refused::Full | Refused::Ended(_)) => Ok(None),
         }
     }
 
@@ -63,40 +64,50 @@ impl Connection {
         self,
         request: &F,
         deadline: Deadline,
-    ) -> Option<Result<OnewayWrite, RemotingError>> {
+    ) -> Result<Option<OnewayWrite>, Box<RemotingError>> {
         if deadline.is_expired() {
-            return Some(Err(RemotingError::DeadlineExpired));
+            return Err(Box::new(RemotingError::DeadlineExpired));
         }
         match self.shared.submit_oneway(request) {
-            Ok(Submitted::Done(frame)) => Some(Ok(OnewayWrite::new(self.shared, frame, deadline, deadline.since()))),
-            Ok(Submitted::Full | Submitted::Ended(_)) => None,
-            Err(error) => Some(Err(error)),
+            Ok(frame) => Ok(Some(OnewayWrite::new(self.shared, frame, deadline, deadline.since()))),
+            Err(Refused::Failed(error)) => Err(error),
+            Err(Refused::NoPlace | Refused::Full | Refused::Ended(_)) => Ok(None),
         }
     }
 }
 
 impl Shared {
+    /// Puts a request on the connection, on the place that is set aside for `turn`, or on a free one.
+    #[inline]
     pub(super) fn submit<F: RequestFrame + ?Sized>(
         &self,
         request: &F,
         deadline: Deadline,
         waker: Option<&Waker>,
-    ) -> Result<Submitted<SlotKey>, RemotingError> {
+        turn: Option<&Turn<'_>>,
+    ) -> Result<SlotKey, Refused> {
         let at = deadline.instant();
         let mut state = self.state.lock();
-        if let Some(refused) = self.refuse(&state) {
-            return Ok(refused);
+        if !self.takes_requests(&state) {
+            return Err(self.refuse(&state));
+        }
+        let has_place = match turn {
+            None => state.slots.live() < self.settings.config.max_in_flight_per_connection && state.turns.is_idle(),
+            Some(turn) => state.turns.has(turn),
+        };
+        if !has_place {
+            return Err(Refused::NoPlace);
         }
         // The timer fires at the earliest deadline: one that is later cannot be over, as long as the timer has not fired. So the
         // clock is read only for a new earliest one.
         let earliest = state.armed.is_none_or(|armed| at < armed);
         if earliest && deadline.is_expired() {
-            return Err(RemotingError::DeadlineExpired);
+            return Err(Refused::Failed(Box::new(RemotingError::DeadlineExpired)));
         }
         let start = state.enqueued;
         let Some((key, opaque)) = state.slots.take(at, start, waker) else {
             // Cannot happen while max_in_flight_per_connection + max_orphans fit into the table.
-            return Ok(Submitted::Full);
+            return Err(Refused::Full);
         };
         let limits = &self.settings.config.frame_limits;
         let body = request.body();
@@ -108,9 +119,13 @@ impl Shared {
         match written {
             Ok(added) => state.enqueued += added as u64,
             Err(error) => {
+                // Under the same lock: nobody has missed the place meanwhile.
                 state.slots.undo(key);
-                return Err(RemotingError::Encode(error));
+                return Err(Refused::of(error));
             }
+        }
+        if let Some(turn) = turn {
+            state.turns.take(turn);
         }
         let mut rearmed = None;
         if earliest {
@@ -123,56 +138,57 @@ impl Shared {
         if let Some(driver) = rearmed {
             driver.wake();
         }
-        Ok(Submitted::Done(key))
+        Ok(key)
     }
 
-    pub(super) fn submit_oneway<F: RequestFrame + ?Sized>(
-        &self,
-        request: &F,
-    ) -> Result<Submitted<(u64, u64)>, RemotingError> {
+    pub(super) fn submit_oneway<F: RequestFrame + ?Sized>(&self, request: &F) -> Result<(u64, u64), Refused> {
         let mut state = self.state.lock();
-        if let Some(refused) = self.refuse(&state) {
-            return Ok(refused);
+        if !self.takes_requests(&state) {
+            return Err(self.refuse(&state));
         }
         let start = state.enqueued;
-        // The negative opaques belong to oneway requests: no slot ever has one, so a stray answer meets nobody.
-        state.oneway_opaque = state.oneway_opaque.wrapping_add(1) & i32::MAX;
-        let opaque = state.oneway_opaque | i32::MIN;
+        let opaque = slots::next_oneway(state.oneway_opaque);
+        state.oneway_opaque = opaque;
         let limits = &self.settings.config.frame_limits;
         let added = state
             .out
             .push(request.body(), |out| request.encode_head(opaque, true, out, limits))
-            .map_err(RemotingError::Encode)?;
+            .map_err(Refused::of)?;
         state.enqueued += added as u64;
         let end = state.enqueued;
         self.flush(state);
-        Ok(Submitted::Done((start, end)))
+        Ok((start, end))
     }
 
     /// Appends the answer to a request of the peer. Answers may pass the high-water mark by one frame each.
-    pub(super) fn submit_answer(&self, answer: &RemotingCommand) -> Result<Submitted<()>, RemotingError> {
+    pub(super) fn submit_answer(&self, answer: &RemotingCommand) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if let Some(cause) = &state.ended {
-            return Ok(Submitted::Ended(cause.clone()));
+            return Err(Refused::Ended(Box::new(cause.clone())));
         }
         let limits = &self.settings.config.frame_limits;
         let added = state
             .out
             .push(answer.body(), |out| codec::encode_head(answer, answer.opaque(), out, limits))
-            .map_err(RemotingError::Encode)?;
+            .map_err(Refused::of)?;
         state.enqueued += added as u64;
         self.flush(state);
-        Ok(Submitted::Done(()))
+        Ok(())
     }
 
-    fn refuse<T>(&self, state: &State) -> Option<Submitted<T>> {
-        if let Some(cause) = state.ended.as_ref().or(state.ending.as_ref()) {
-            return Some(Submitted::Ended(cause.clone()));
+    /// Whether one more request may be appended.
+    fn takes_requests(&self, state: &State) -> bool {
+        self.life.load(Ordering::Relaxed) == OPEN && state.ending.is_none() && !self.is_full(state)
+    }
+
+    /// Why not.
+    #[cold]
+    fn refuse(&self, state: &State) -> Refused {
+        let retired = || (self.life.load(Ordering::Relaxed) != OPEN).then_some(ConnectionEnd::Retired);
+        match state.ended.as_ref().or(state.ending.as_ref()).cloned().or_else(retired) {
+            Some(cause) => Refused::Ended(Box::new(cause)),
+            None => Refused::Full,
         }
-        if self.life.load(Ordering::Relaxed) != OPEN {
-            return Some(Submitted::Ended(ConnectionEnd::Retired));
-        }
-        if self.is_full(state) { Some(Submitted::Full) } else { None }
     }
 
     pub(super) fn is_full(&self, state: &State) -> bool {
@@ -194,21 +210,26 @@ impl Shared {
         }
     }
 
-    /// Sees to it that somebody writes what was appended: the caller itself when it is alone on a plain socket, the task otherwise.
-    fn flush(&self, mut state: MutexGuard<'_, State>) {
-        if state.flusher != Flusher::Nobody {
-            return;
+    /// Sees to it that somebody writes what was appended.
+    #[inline]
+    fn flush(&self, state: MutexGuard<'_, State>) {
+        if state.flusher == Flusher::Nobody {
+            self.begin_flush(state);
         }
+    }
+
+    /// Nobody writes yet: the caller itself does when it is alone on a plain socket, the task otherwise.
+    fn begin_flush(&self, mut state: MutexGuard<'_, State>) {
         let alone = state.slots.live() <= 1 && state.last_burst <= 1 && self.serving.load(Ordering::Relaxed) <= 1;
-        match state.socket.clone() {
-            Some(socket) if alone => {
+        match if alone { state.socket.clone() } else { None } {
+            Some(socket) => {
                 state.flusher = Flusher::Caller;
                 let spare = std::mem::take(&mut state.spare);
                 let mine = std::mem::replace(&mut state.out, spare);
                 drop(state);
                 self.write_inline(&socket, mine);
             }
-            _ => {
+            None => {
                 state.flusher = Flusher::Task;
                 let driver = state.driver.clone();
                 drop(state);

@@ -12,6 +12,7 @@ use rmq_remoting::{
     Answer, Certainty, Endpoint, HeaderEncoding, HookError, RemotingClient, RemotingCommand, RemotingError,
     RequestCode, RequestTemplate, ResponseCode, RpcHook,
 };
+use tokio::time::Instant;
 
 use crate::fixture::{Peer, Peers, SECOND, client, client_with, config, request, settle, spawn, stop_after, to, wire};
 
@@ -103,6 +104,26 @@ async fn an_answer_that_comes_between_submit_and_await_wakes_nobody_in_vain() {
     let mut pending = pin!(pending);
     let first = pending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(first, Poll::Ready(Ok(answer)) if answer.body() == "x"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_says_when_it_was_there_and_not_when_it_was_collected() {
+    let (client, mut peers, _) = client(64 * 1024);
+    let begun = Instant::now();
+    let pending = client.submit(&to(), &request("x"), SECOND).await.unwrap();
+    let mut peer = peers.next().await;
+    let asked = peer.request().await;
+    tokio::time::sleep(SECOND / 10).await;
+    peer.answer(&asked).await;
+    tokio::time::sleep(SECOND / 2).await;
+    let mut pending = pin!(pending);
+    assert_eq!(pending.answered_at(), None, "nobody has it yet");
+    assert!(pending.as_mut().await.is_ok());
+    assert_eq!(pending.answered_at(), Some(begun + SECOND / 10));
+
+    let mut pending = pin!(client.submit(&to(), &request("y"), SECOND).await.unwrap());
+    assert!(pending.as_mut().await.is_err());
+    assert_eq!(pending.answered_at(), None, "there was none");
 }
 
 #[tokio::test(start_paused = true)]
@@ -340,19 +361,27 @@ async fn what_has_to_wait_is_not_submitted_at_once() {
     let filled = template.fill([3_i32.into(), "now".into()], &body);
     let mut cx = Context::from_waker(Waker::noop());
     let deadline = rmq_remoting::Deadline::after(SECOND);
-    assert!(client.try_submit(&to(), &filled, deadline, &cx).is_none(), "there is no connection");
-    assert!(client.try_submit_oneway(&to(), &filled, deadline).is_none(), "nor one for this");
+    let line = client.line(&to());
+    assert!(client.try_submit(&to(), &filled, deadline, &cx).unwrap().is_none(), "there is no connection");
+    assert!(line.try_submit(&filled, deadline, &cx).unwrap().is_none(), "nor by a line");
+    assert!(client.try_submit_oneway(&to(), &filled, deadline).unwrap().is_none(), "nor one for this");
     settle().await;
     assert_eq!((wire.dials.load(Ordering::SeqCst), client.in_flight(), client.oneway_in_flight()), (0, 0, 0));
     client.connect(&to(), SECOND).await.unwrap();
-    let pending = client.try_submit(&to(), &filled, deadline, &cx).expect("there is one").expect("it is encoded");
-    assert_eq!(client.in_flight(), 1);
-    let answer = pending.await.unwrap();
-    assert_eq!((answer.field("e"), answer.field("i"), client.in_flight()), (Some("3"), Some("now"), 0));
-    let write = client.try_submit_oneway(&to(), &filled, deadline).expect("there is one").expect("it is encoded");
+    for by_line in [false, true] {
+        let pending = match by_line {
+            false => client.try_submit(&to(), &filled, deadline, &cx),
+            true => line.try_submit(&filled, deadline, &cx),
+        };
+        let pending = pending.expect("it is encoded").expect("there is a connection");
+        assert_eq!(client.in_flight(), 1);
+        let answer = pending.await.unwrap();
+        assert_eq!((answer.field("e"), answer.field("i"), client.in_flight()), (Some("3"), Some("now"), 0));
+    }
+    let write = client.try_submit_oneway(&to(), &filled, deadline).expect("it is encoded").expect("there is one");
     assert_eq!(client.oneway_in_flight(), 1);
     write.await.unwrap();
-    let mut dropped = client.try_submit_oneway(&to(), &filled, deadline).expect("there is one").expect("it is encoded");
+    let mut dropped = client.try_submit_oneway(&to(), &filled, deadline).expect("it is encoded").expect("there is one");
     drop(std::pin::Pin::new(&mut dropped).poll(&mut cx));
     drop(dropped);
     assert_eq!(client.oneway_in_flight(), 0);
@@ -382,6 +411,6 @@ async fn a_client_s_fields_are_in_every_request_and_in_its_templates() {
     assert_eq!((answer.field("ns"), answer.field("b"), answer.field("e")), (Some("one"), Some("mine"), Some("1")));
     let cx = Context::from_waker(Waker::noop());
     let deadline = rmq_remoting::Deadline::after(SECOND);
-    assert!(client.try_submit(&to(), &filled, deadline, &cx).is_some(), "such a template is quick");
+    assert!(client.try_submit(&to(), &filled, deadline, &cx).unwrap().is_some(), "such a template is quick");
     client.invoke_oneway_frame(&to(), &filled, SECOND).await.unwrap();
 }

@@ -8,6 +8,7 @@ mod fixture;
 mod frames;
 mod going_away;
 mod limits;
+mod line;
 mod matching;
 mod oneway;
 mod server;

@@ -95,13 +95,15 @@ async fn a_lone_caller_writes_once_per_request_and_a_burst_shares_its_writes() {
 
 #[tokio::test]
 async fn an_address_where_nobody_listens_is_refused_at_once() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let to = Endpoint::new("127.0.0.1", free.local_addr().unwrap().port()).unwrap();
-    drop(free);
+    // Held, so that nobody else gets the port meanwhile.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let to = Endpoint::new("127.0.0.1", held.local_addr().unwrap().port()).unwrap();
     let client = RemotingClient::builder().build().unwrap();
     let error = client.invoke(&to, request("x"), LONG).await.unwrap_err();
     assert!(matches!(error, rmq_remoting::RemotingError::Connect { .. }), "{error}");
-    let name = Endpoint::parse("no-such-host.invalid:9876").unwrap();
+    // No label may have more than 63 characters, so that no resolver needs to ask anybody.
+    let name = Endpoint::new(&*format!("{}.invalid", "x".repeat(70)), 9876).unwrap();
     let error = client.invoke(&name, request("x"), LONG).await.unwrap_err();
     assert!(matches!(error, rmq_remoting::RemotingError::Connect { .. }), "{error}");
 }

@@ -85,7 +85,7 @@ async fn every_kind_of_request_passes(place: &Place, keys: (&str, &str), encodin
     }
     producer.send_oneway(Message::new("orders", "oneway")).await.expect("it is written");
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let report = producer.shutdown(Duration::from_secs(10)).await;
+    let report = producer.shutdown(Duration::from_secs(60)).await;
     assert!(report.is_clean() && report.unregistered == 1, "heartbeats and the leave-taking are let in: {report:?}");
     6
 }
@@ -116,7 +116,7 @@ async fn who_is_refused_is_told_why(place: &Place) {
 async fn refusal(builder: ProducerBuilder, topic: &str) -> SendError {
     let producer = builder.retries(RetryPolicy::default()).start().await.expect("name servers ask nobody");
     let error = producer.send(Message::new(topic, "hello")).await.expect_err("a refusal");
-    producer.shutdown(Duration::from_secs(10)).await;
+    producer.shutdown(Duration::from_secs(60)).await;
     error
 }
 

@@ -24,7 +24,7 @@ fn all_four_header_forms_store_the_same_message() {
                     .await
                     .unwrap_or_else(|error| panic!("{version:?} {encoding:?}: {error}"));
                 sent.push((message, result));
-                producer.shutdown(std::time::Duration::from_secs(5)).await;
+                producer.shutdown(std::time::Duration::from_secs(60)).await;
             }
         }
         assert_holds(place, &topic, &sent).await;

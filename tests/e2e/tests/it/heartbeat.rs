@@ -25,7 +25,7 @@ fn brokers_know_a_producer_until_it_takes_leave() {
             let KnownClient { client_id, language, version } = known;
             assert_eq!((&*client_id, &*language, version), (producer.client_id(), "RUST", 513));
         }
-        let report = producer.shutdown(Duration::from_secs(10)).await;
+        let report = producer.shutdown(Duration::from_secs(60)).await;
         assert_eq!((report.unfinished, report.unregistered, report.not_unregistered), (0, brokers, 0), "{report:?}");
         eventually("no broker knows it any more", async || known().is_empty()).await;
     });
@@ -44,7 +44,7 @@ fn a_heartbeat_comes_at_once_and_then_every_interval_and_leave_is_taken_once() {
         let clients = cluster.clients();
         assert!(clients.iter().all(|client| client.client_id == producer.client_id()), "{clients:?}");
         assert_eq!(clients.len(), 2, "one row at each broker");
-        producer.shutdown(Duration::from_secs(10)).await;
+        producer.shutdown(Duration::from_secs(60)).await;
         for broker in cluster.brokers() {
             assert_eq!(broker.request_count(RequestCode::UNREGISTER_CLIENT), 1, "{}", broker.name());
         }

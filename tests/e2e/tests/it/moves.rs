@@ -29,11 +29,13 @@ fn a_name_server_of_two_that_is_killed_costs_no_send() {
                 producers.push(builder.start().await.expect("the name servers answer"));
             }
             let load = Load::start(&producers, &topic);
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            load.goes_on().await;
             let list = place.name_servers();
             let (killed, _) = list.split_once(';').expect("there are two");
             place.kill_name_server(killed).await;
+            // Long enough for each of them to look at its routes again.
             tokio::time::sleep(Duration::from_secs(2)).await;
+            load.goes_on().await;
             for producer in &producers {
                 let queues = producer.publish_queues("BenchmarkTest").await;
                 assert!(!queues.expect("the other one knows it").is_empty());
@@ -54,7 +56,7 @@ fn a_broker_that_moves_to_another_port_is_followed_and_no_send_fails() {
             let topic = place.topic("moved-broker", 2).await;
             let producer = place.builder().start().await.expect("the name server answers");
             let load = Load::start(std::slice::from_ref(&producer), &topic);
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            load.goes_on().await;
             let address = place.move_broker("broker-a").await;
             let mut told = Vec::new();
             eventually("the broker is reached at its new address", async || {
@@ -86,7 +88,7 @@ fn brokers_that_end_gracefully_in_turn_cost_no_send() {
         let builder = place.builder().rpc_hook(seen.clone());
         let producer = builder.start().await.expect("the name server answers");
         let load = Load::start(&vec![producer.clone(); 4], &topic);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        load.goes_on().await;
         let mut told = Vec::new();
         for broker in ["broker-a", "broker-b"] {
             place.terminate_broker(broker).await;
@@ -123,31 +125,42 @@ async fn check(place: &Place, topic: &str, told: Vec<Sent>) {
     let ledger = Ledger::of(told);
     let tally = ledger.compare(&place.read(topic, ledger.confirmed()).await);
     assert_eq!(tally.failed, 0, "{:?}", ledger.first_failure());
-    assert!(tally.sends > 20, "{tally:?}");
+    assert!(tally.sends > MANY, "{tally:?}");
 }
+
+const MANY: usize = 20;
 
 /// Sends that go on beside the test.
 struct Load {
     stop: Arc<AtomicBool>,
+    over: Arc<AtomicUsize>,
     workers: JoinSet<Vec<Sent>>,
 }
 
 impl Load {
     fn start(producers: &[Producer], topic: &str) -> Self {
-        let stop = Arc::<AtomicBool>::default();
+        let (stop, over) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut workers = JoinSet::new();
         for producer in producers {
-            let (producer, topic, stop) = (producer.clone(), topic.to_owned(), Arc::clone(&stop));
+            let (producer, topic) = (producer.clone(), topic.to_owned());
+            let (stop, over) = (Arc::clone(&stop), Arc::clone(&over));
             workers.spawn(async move {
                 let mut told = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
                     told.push(producer.send(Message::new(&*topic, "under load")).await);
+                    over.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 told
             });
         }
-        Self { stop, workers }
+        Self { stop, over, workers }
+    }
+
+    /// Waits until many more sends are over, however long the machine takes for them.
+    async fn goes_on(&self) {
+        let enough = self.over.load(Ordering::Relaxed) + MANY;
+        eventually("many sends are over", async || self.over.load(Ordering::Relaxed) > enough).await;
     }
 
     async fn end(self) -> Vec<Sent> {

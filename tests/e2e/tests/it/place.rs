@@ -19,6 +19,7 @@ use real_servers::{Cluster, ClusterSpec, Home, Oracle, Shared};
 use rmq_producer::{Connector, Producer, ProducerBuilder};
 use rmq_remoting::{LanguageCode, TcpConnector};
 use rmq_testkit::TestCluster;
+use tokio::net::TcpSocket;
 
 pub(crate) use self::site::{Release, Site};
 use crate::stored::Stored;
@@ -186,7 +187,7 @@ impl Place {
 
     /// A producer of a group of its own that reaches the cluster, and has the patience that a busy machine needs.
     pub(crate) fn builder(&self) -> ProducerBuilder {
-        self.builder_with_defaults().send_timeout(Duration::from_secs(30))
+        self.builder_with_defaults().send_timeout(PATIENCE).api_timeout(PATIENCE)
     }
 
     /// Such a producer with every default that users get.
@@ -237,14 +238,18 @@ impl Place {
         if self.site.is_memory() {
             return "10.0.0.99:10911".to_owned();
         }
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.local_addr().expect("its address").to_string()
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let address = socket.local_addr().expect("bound").to_string();
+        // Held until this process ends, so that nobody else gets the port.
+        std::mem::forget(socket);
+        address
     }
 }
 
 /// What the cluster holds, told by somebody who is not the client under test.
 impl Place {
-    /// Every message of the topic, once there are `count` of them; after 30 s, what is there.
+    /// Every message of the topic, once there are `count` of them; after two minutes, what is there.
     pub(crate) async fn read(&self, topic: &str, count: usize) -> Vec<Stored> {
         match &self.servers {
             Servers::Scripted(cluster) => {
@@ -422,7 +427,7 @@ pub(crate) fn unique(label: &str) -> String {
 
 /// Polls until the condition holds; in memory the time passes at once.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_secs(120);
     let polling = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -434,4 +439,6 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
 
 pub(crate) const PERM_READ: i32 = 4;
 pub(crate) const PERM_READ_WRITE: i32 = 6;
-const READ_PATIENCE: Duration = Duration::from_secs(30);
+/// For one send, one question: more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+const READ_PATIENCE: Duration = Duration::from_secs(120);

@@ -47,7 +47,7 @@ fn a_message_arrives_as_it_was_made_and_the_result_says_where() {
             sent.push((message, result));
         }
         assert_holds(place, &topic, &sent).await;
-        let report = producer.shutdown(std::time::Duration::from_secs(5)).await;
+        let report = producer.shutdown(std::time::Duration::from_secs(60)).await;
         assert!(report.is_clean() && report.not_unregistered == 0, "{report:?}");
     });
 }

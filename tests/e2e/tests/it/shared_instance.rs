@@ -7,7 +7,7 @@ use rmq_remoting::RequestCode;
 
 use crate::place::{Place, eventually, everywhere, in_scripted_places, unique};
 
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(60);
 
 async fn join(place: &Place, name: &str, topic: &str) -> Producer {
     let producer = place.builder().instance_name(name).warm_up([topic]).start().await;
@@ -54,6 +54,7 @@ fn they_share_connections_and_may_end_without_a_word() {
         let name = unique("instance");
         let (one, other) = (join(place, &name, &topic).await, join(place, &name, &topic).await);
         for broker in cluster.brokers() {
+            eventually("the broker has taken the connection", async || !broker.lines().is_empty()).await;
             assert_eq!(broker.lines().len(), 1, "{}", broker.name());
         }
         drop(one);

@@ -29,6 +29,6 @@ fn messages_to_logical_queues_go_to_the_brokers_that_hold_them() {
         let read = place.read(&topic, 12).await;
         let there: BTreeSet<String> = read.iter().map(|one| one.body.sha256.clone()).collect();
         assert_eq!((read.len(), there), (12, bodies));
-        producer.shutdown(std::time::Duration::from_secs(5)).await;
+        producer.shutdown(std::time::Duration::from_secs(60)).await;
     });
 }

@@ -33,7 +33,7 @@ fn a_server_out_of_the_box_is_refused_until_danger_is_accepted() {
         producer.send_oneway(Message::new(&*topic, "oneway")).await.expect("it is written");
         let stored = place.read(&topic, 3).await;
         assert_eq!(stored.len(), 3);
-        assert!(producer.shutdown(Duration::from_secs(10)).await.is_clean());
+        assert!(producer.shutdown(Duration::from_secs(60)).await.is_clean());
     });
 }
 
@@ -51,7 +51,7 @@ fn servers_and_clients_that_demand_each_other_s_certificates() {
             for _ in 0..20 {
                 producer.send(Message::new("orders", vec![b'x'; 10_000])).await.expect("it is stored");
             }
-            assert!(producer.shutdown(Duration::from_secs(10)).await.is_clean());
+            assert!(producer.shutdown(Duration::from_secs(60)).await.is_clean());
 
             let without = start(files.trusting()).await.expect_err("the server demands a certificate");
             assert_eq!(told(&without).problem(), TlsProblem::ClientCertificate, "{without:?}");
@@ -64,8 +64,15 @@ fn servers_and_clients_that_demand_each_other_s_certificates() {
     );
 }
 
+/// More than a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn builder(place: &Place, tls: TlsConfig) -> rmq_producer::ProducerBuilder {
-    Producer::builder("tls-group").name_servers(place.name_servers()).send_timeout(Duration::from_secs(30)).tls(tls)
+    Producer::builder("tls-group")
+        .name_servers(place.name_servers())
+        .send_timeout(PATIENCE)
+        .api_timeout(PATIENCE)
+        .tls(tls)
 }
 
 /// Creates the topic once the broker is registered.

@@ -23,10 +23,12 @@ fn a_name_server_that_refuses_is_named_at_start() {
 #[test]
 fn a_name_server_whose_host_does_not_exist_is_named_at_start() {
     everywhere(async |place| {
-        let error = start_error(place, "no-such-host.invalid:9876").await;
+        // No label may have more than 63 characters, so that no resolver needs to ask anybody.
+        let nowhere = format!("{}.invalid:9876", "x".repeat(70));
+        let error = start_error(place, &nowhere).await;
         let text = sentence(&error);
         assert!(text.contains("no name server answered; check the addresses"), "{text}");
-        assert!(text.contains("no-such-host.invalid:9876"), "{text}");
+        assert!(text.contains(&nowhere), "{text}");
     });
 }
 
@@ -123,7 +125,7 @@ fn a_broker_that_stays_silent_is_named_and_the_message_may_be_stored() {
         let producer = place.builder().retries(RetryPolicy::none()).start().await.expect("the name server answers");
         producer.send(Message::new(&*topic, "first")).await.expect("it is stored");
         cluster.brokers().iter().for_each(rmq_testkit::Broker::freeze);
-        let send = producer.send(Message::new(&*topic, "second")).timeout(Duration::from_millis(400));
+        let send = producer.send(Message::new(&*topic, "second")).timeout(Duration::from_secs(5));
         let error = send.await.expect_err("nobody answers");
         assert_eq!(
             (error.kind(), error.code(), error.outcome()),

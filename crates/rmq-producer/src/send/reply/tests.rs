@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rmq_message::UniqueIdGenerator;
 use rmq_remoting::RequestCode;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
 }
 
 fn read_it(answer: &RemotingCommand) -> Result<Stored, AttemptError> {
-    read(answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"), &Places::default())
+    read(&answer.clone().into(), &Endpoint::parse("10.0.0.1:10911").expect("an address"), &Places::default())
 }
 
 fn class(code: i32, remark: &str) -> Outcome {
@@ -52,22 +53,21 @@ fn an_answer_becomes_what_java_makes_of_it() {
         }
         let text = |member: &str| expected[member].as_str();
         match read_it(&command) {
-            Ok(Stored { status, queue_id, queue_offset, answer }) => {
-                let destination = Destination { topic: "T".into(), broker_name: "broker-a".into(), address: None };
+            Ok(Stored { status, queue_id, queue_offset }) => {
+                let ids = Arc::new(UniqueIdGenerator::new([10, 9, 9, 9].into(), 1, 7));
+                let destination = Destination { topic: "T".into(), broker_name: "broker-a".into(), address: None, ids };
                 let result = SendResult {
                     status,
                     message_id: MessageId::Given("".into()),
                     queue_id,
                     queue_offset,
-                    answer,
+                    answer: command.into(),
                     stored_by: GoodAttempt {
                         destination: Arc::new(destination),
                         queue_id: 1,
-                        logical: None,
-                        address: None,
                         elapsed: Duration::ZERO,
+                        special: None,
                     },
-                    tried: None,
                     elapsed: Duration::ZERO,
                     shown: OnceLock::new(),
                 };

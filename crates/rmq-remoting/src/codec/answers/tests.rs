@@ -4,7 +4,7 @@ use bytes::{BufMut as _, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{AnswerReader, Incoming, KEPT};
+use super::{AnswerReader, KEPT, LAYOUTS};
 use crate::answer::Answer;
 use crate::codec::{FrameLimits, decode_frame, encode_head};
 use crate::{FrameError, HeaderEncoding, RemotingCommand, ResponseCode};
@@ -26,7 +26,7 @@ fn stored(n: u32, encoding: HeaderEncoding) -> RemotingCommand {
 }
 
 fn refused(n: u32, encoding: HeaderEncoding) -> RemotingCommand {
-    let remark = format!("[PC_SYNCHRONIZED]broker busy, start flow control for a while, period in queue: {n}ms");
+    let remark = format!("[PC_SYNCHRONIZED]broker busy, start flow control for a while: {n}ms");
     RemotingCommand::response(ResponseCode::SYSTEM_BUSY).with_encoding(encoding).with_remark(remark)
 }
 
@@ -55,13 +55,12 @@ enum Read {
 
 fn read(reader: &mut AnswerReader, wire: &mut BytesMut) -> Result<Option<Read>, FrameError> {
     let mut answers = Vec::new();
-    let incoming = reader.read(wire, &FrameLimits::default(), &mut answers)?;
+    let request = reader.read(wire, &FrameLimits::default(), &mut answers)?;
     let answer = answers.pop();
     assert!(answers.is_empty());
-    Ok(match incoming {
-        Some(Incoming::Answer) => answer.map(Read::Answer),
-        Some(Incoming::Request(request)) => Some(Read::Request(request)),
-        None => None,
+    Ok(match request {
+        Some(request) => Some(Read::Request(request)),
+        None => answer.map(Read::Answer),
     })
 }
 
@@ -116,6 +115,77 @@ fn after_a_few_answers_the_others_need_no_map() {
             assert!(answer.is_known(), "{answer:?}");
         }
         assert_eq!(reader.known.len(), 1);
+    }
+}
+
+#[test]
+fn answers_with_values_as_long_as_before_are_read_by_blocks() {
+    for encoding in BOTH {
+        let mut reader = AnswerReader::default();
+        for n in 1000..1010 {
+            compare(&mut reader, &frame(&stored(n, encoding)));
+        }
+        let strays = reader.strays;
+        for n in 1010..5000 {
+            compare(&mut reader, &frame(&stored(n, encoding)));
+        }
+        assert_eq!(strays, reader.strays, "each is laid out like one before");
+    }
+}
+
+#[test]
+fn values_of_many_lengths_are_read_right_and_few_layouts_are_kept() {
+    for encoding in BOTH {
+        let mut reader = AnswerReader::default();
+        for round in 0..4 {
+            for shift in 0..24 {
+                let answer = compare(&mut reader, &frame(&stored(1 << shift, encoding))).expect("an answer");
+                assert!(round == 0 || answer.is_known(), "{answer:?}");
+            }
+        }
+        assert_eq!(reader.layouts.len(), LAYOUTS);
+    }
+}
+
+#[test]
+fn many_frames_are_read_at_once_as_one_by_one() {
+    for encoding in BOTH {
+        let mut frames = Vec::new();
+        for n in 0..60 {
+            let answer = stored(n * 777, encoding);
+            frames.push(frame(&match n % 7 {
+                3 => answer.with_body("some body"),
+                5 => answer.with_body(vec![1; 5000]),
+                6 => answer.with_field("msgId", "\u{1}"),
+                _ => answer,
+            }));
+        }
+        let mut request = RemotingCommand::request(crate::RequestCode(40));
+        request.set_opaque(9);
+        frames.push(frame(&request));
+        frames.extend([7, 8].map(|n| frame(&stored(n, encoding))));
+        let wire = frames.concat();
+        let limits = FrameLimits::default();
+        for cut in [0, 1, 5, 11, 100, 300] {
+            let (mut reader, mut answers, mut input) = (AnswerReader::default(), Vec::new(), BytesMut::from(&wire[..]));
+            let rest = input.split_off(wire.len() - cut);
+            assert_eq!(reader.read(&mut input, &limits, &mut answers), Ok(Some(request.clone())));
+            assert_eq!(answers.len(), 60);
+            assert_eq!(reader.read(&mut input, &limits, &mut answers), Ok(None));
+            input.unsplit(rest);
+            assert_eq!(reader.read(&mut input, &limits, &mut answers), Ok(None));
+            assert!(input.is_empty());
+            frames.remove(60);
+            for (answer, mut frame) in answers.into_iter().zip(&frames).map(|(answer, frame)| (answer, frame.clone())) {
+                assert_eq!(Some(answer.into_command()), decode_frame(&mut frame, &limits).expect("a frame"));
+            }
+            frames.insert(60, frame(&request));
+        }
+        // What comes before a bad frame is read, and the bad one stays where it is.
+        let mut input = BytesMut::from(&[&frames[0][..], &frames[3], b"\0\0\0\x04\x07\0\0\0"].concat()[..]);
+        let mut answers = Vec::new();
+        let error = AnswerReader::default().read(&mut input, &limits, &mut answers);
+        assert_eq!((error, answers.len(), input.len()), (Err(FrameError::UnknownEncoding(7)), 2, 8));
     }
 }
 
@@ -281,6 +351,26 @@ proptest! {
         }
         for frame in &frames {
             compare(&mut reader, frame);
+        }
+    }
+
+    #[test]
+    fn damage_that_leaves_the_length_is_not_overlooked(
+        binary in any::<bool>(),
+        n in 0..2_000_000_u32,
+        damage in vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), Just(b'"'), Just(b'\\'), Just(b'7')]), 1..5),
+    ) {
+        let encoding = BOTH[usize::from(binary)];
+        let mut reader = taught(encoding);
+        let whole = frame(&stored(n, encoding));
+        compare(&mut reader, &whole);
+        compare(&mut reader, &whole);
+        let mut header = whole[8..].to_vec();
+        for (at, byte) in damage {
+            let at = at.index(header.len());
+            header[at] = byte;
+            compare(&mut reader, &frame_of(encoding, &header, b""));
+            compare(&mut reader, &whole);
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Load {
 /// Where the workers meet.
 struct Meeting {
     begun: AtomicUsize,
+    /// How many are to begin; more than planned where that is not known yet.
+    wanted: AtomicUsize,
     over: AtomicUsize,
     half: Notify,
 }
@@ -46,9 +48,15 @@ impl Load {
         Message::new(Arc::clone(&self.topic), format!("{number:0BODY_BYTES$}"))
     }
 
-    /// Sends everything; `half_way` runs beside the second half. Returns what became of each message, and the seconds.
+    /// Sends everything; `half_way` runs beside the second half, and some sends begin when it is over, however long it takes: then there are
+    /// more of them. Returns what became of each message, and the seconds.
     pub(super) async fn run(&self, producer: &Producer, half_way: impl Future<Output = ()>) -> (Vec<Sent>, f64) {
-        let meeting = Arc::new(Meeting { begun: AtomicUsize::new(0), over: AtomicUsize::new(0), half: Notify::new() });
+        let meeting = Arc::new(Meeting {
+            begun: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(usize::MAX),
+            over: AtomicUsize::new(0),
+            half: Notify::new(),
+        });
         let started = Instant::now();
         let mut workers = JoinSet::new();
         for _ in 0..IN_FLIGHT {
@@ -64,6 +72,8 @@ impl Load {
         let disturbing = async {
             meeting.half.notified().await;
             half_way.await;
+            let afterwards = meeting.begun.load(Ordering::Relaxed) + AFTERWARDS;
+            meeting.wanted.store(afterwards.max(self.sends), Ordering::Relaxed);
         };
         tokio::join!(working, disturbing).0
     }
@@ -73,7 +83,7 @@ impl Load {
         let mut sent = Vec::new();
         loop {
             let number = meeting.begun.fetch_add(1, Ordering::Relaxed);
-            if number >= self.sends {
+            if number >= meeting.wanted.load(Ordering::Relaxed) {
                 return sent;
             }
             sent.push(producer.send(self.message(number)).await);
@@ -87,4 +97,6 @@ impl Load {
 const VARIABLE: &str = "RMQ_FAULT_SENDS";
 const BODY_BYTES: usize = 200;
 pub(super) const IN_FLIGHT: usize = 64;
+/// So many sends, at least, begin when what happens half-way has happened: some of them at each broker.
+const AFTERWARDS: usize = 4 * IN_FLIGHT;
 const SENDS: usize = 2_000;

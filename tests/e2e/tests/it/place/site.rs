@@ -89,7 +89,7 @@ impl Site {
 
     /// How long a test may take here before it counts as hung.
     pub(super) fn patience(self) -> Duration {
-        Duration::from_secs(if self.is_memory() { 24 * 3600 } else { 600 })
+        Duration::from_secs(if self.is_memory() { 24 * 3600 } else { 1_800 })
     }
 }
 

@@ -1,0 +1,171 @@
+//! Requests that are answered: in whatever form, awaited in one go or in two, by an address or by a line.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use super::RemotingClient;
+use super::line::To;
+use crate::answer::Answer;
+use crate::command::RemotingCommand;
+use crate::deadline::Deadline;
+use crate::endpoint::Endpoint;
+use crate::error::RemotingError;
+use crate::pending_answer::PendingAnswer;
+use crate::request_frame::RequestFrame;
+
+impl RemotingClient {
+    /// Sends a request and returns its answer, whatever its code (see [`RemotingCommand::is_success`]).
+    ///
+    /// A server that answers GO_AWAY (5.2+) gets the request once more over a new connection, within the same deadline; it says so only of
+    /// requests that it did not execute. New requests go over that connection too, while those on the old one finish.
+    ///
+    /// # Errors
+    ///
+    /// Whether the peer may have executed the request is what [`RemotingError::certainty`] says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives its room back at once, leaves no half frame on the wire and harms no other call. The peer may still
+    /// execute the request; its late answer is counted and dropped.
+    #[doc(alias = "invokeSync")]
+    #[doc(alias = "invokeAsync")]
+    pub async fn invoke(
+        &self,
+        to: &Endpoint,
+        mut request: RemotingCommand,
+        deadline: impl Into<Deadline>,
+    ) -> Result<RemotingCommand, RemotingError> {
+        let deadline = deadline.into();
+        self.before(to, &mut request)?;
+        let outcome = self.call(to, &request, deadline).await.map(RemotingCommand::from);
+        for hook in &*self.inner.hooks {
+            hook.after_response(to, &request, outcome.as_ref());
+        }
+        outcome
+    }
+
+    /// As [`invoke`](Self::invoke), for any form of a request, which is neither cloned nor kept, and without a map of the answer's
+    /// fields where that can be avoided: the quick way for requests that are made again and again, see
+    /// [`RequestTemplate`](crate::RequestTemplate).
+    ///
+    /// A client with [hooks](RpcHook) turns the request into a command for them, and goes the other way.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_frame<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Answer, RemotingError> {
+        self.invoke_by(to, request, deadline.into()).await
+    }
+
+    /// Sends a request and returns as soon as it is encoded, with the future of its answer. That one borrows nothing, may be awaited
+    /// anywhere, and ends at the deadline too; dropping it is like dropping the future of [`invoke`](Self::invoke).
+    ///
+    /// Requests to one address go out in the order in which their submits were done.
+    ///
+    /// # Errors
+    ///
+    /// An error of this future says that nothing was sent; what happens later is told by the other one.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn submit<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: impl Into<Deadline>,
+    ) -> Result<PendingAnswer, RemotingError> {
+        self.submit_by(to, request, deadline.into()).await
+    }
+
+    /// As [`submit`](Self::submit), at once or not at all: for futures that are written by hand. `Ok(None)`: room or a connection has to be
+    /// waited for, or there are hooks; nothing was sent, and `submit` is the way.
+    ///
+    /// The answer wakes the task of `context`; until then the [`PendingAnswer`] need not be polled.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn try_submit<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+        context: &Context<'_>,
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
+        self.try_submit_by(to, request, deadline, context)
+    }
+
+    pub(super) async fn invoke_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<Answer, RemotingError> {
+        if self.takes(request) {
+            self.call(to, request, deadline).await
+        } else {
+            Box::pin(self.invoke(to.endpoint(), request.to_command(), deadline)).await.map(Answer::from)
+        }
+    }
+
+    pub(super) async fn submit_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<PendingAnswer, RemotingError> {
+        if self.takes(request) {
+            return Ok(PendingAnswer::new(self.start(to, request, deadline).await?));
+        }
+        let (mut request, hooks) = (request.to_command(), &self.inner.hooks);
+        self.before(to.endpoint(), &mut request)?;
+        match self.start(to, &request, deadline).await {
+            Ok(call) => Ok(PendingAnswer::with_hooks(call, Arc::clone(hooks), to.endpoint().clone(), request)),
+            Err(error) => {
+                for hook in &**hooks {
+                    hook.after_response(to.endpoint(), &request, Err(&error));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_submit_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+        context: &Context<'_>,
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
+        if !self.takes(request) {
+            return Ok(None);
+        }
+        match self.try_start(to, request, deadline, context.waker()) {
+            Ok(Some(call)) => Ok(Some(PendingAnswer::new(call))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn before(&self, to: &Endpoint, request: &mut RemotingCommand) -> Result<(), RemotingError> {
+        self.check_open()?;
+        self.add_fields(request);
+        self.inner.hooks.iter().try_for_each(|hook| hook.before_request(to, request)).map_err(RemotingError::Hook)
+    }
+
+    /// Whether a request can be encoded as it is.
+    pub(super) fn takes<F: RequestFrame + ?Sized>(&self, request: &F) -> bool {
+        self.inner.hooks.is_empty() && (self.inner.fields.is_empty() || request.is_rendered())
+    }
+}
