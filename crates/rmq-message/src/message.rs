@@ -177,7 +177,19 @@ impl Message {
     ///
     /// # Errors
     /// As [`validate`](Self::validate).
+    #[inline]
     pub fn validate_content(&self, limits: &MessageLimits) -> Result<(), MessageError> {
+        let bytes = self.body.len();
+        let nothing_strange = bytes > 0 && bytes <= limits.body_limit() && self.defect.is_none();
+        if nothing_strange && limits.certainly_hold(&self.properties) {
+            // also what properties_mut let in
+            return validate_properties(&self.properties);
+        }
+        self.look_closely(limits)
+    }
+
+    #[cold]
+    fn look_closely(&self, limits: &MessageLimits) -> Result<(), MessageError> {
         if self.body.is_empty() {
             return Err(MessageError::EmptyBody);
         }
@@ -188,11 +200,7 @@ impl Message {
         if let Some(defect) = &self.defect {
             return Err(MessageError::clone(defect));
         }
-        // also what properties_mut let in
         validate_properties(&self.properties)?;
-        if limits.certainly_hold(&self.properties) {
-            return Ok(());
-        }
         let (bytes, limit) = (limits.properties_bytes(&self.properties), limits.properties_limit());
         if bytes > limit {
             return Err(MessageError::PropertiesTooLarge { bytes, limit });

@@ -181,7 +181,8 @@ impl Properties {
     }
 
     /// The pairs that may hold anything, in order.
-    pub(crate) fn unchecked(&self) -> impl Iterator<Item = (&str, &str)> {
+    #[inline]
+    pub(crate) fn unchecked(&self) -> Iter<'_> {
         Iter { wait: None, pairs: self.pairs.iter() }
     }
 

@@ -118,7 +118,13 @@ pub(crate) fn validate_property(name: &str, value: &str) -> Result<(), MessageEr
 }
 
 /// Checks what [`validate_property`] does, of all.
+#[inline]
 pub(crate) fn validate_properties(properties: &Properties) -> Result<(), MessageError> {
+    // Many messages have none but those that cannot be wrong.
+    if properties.unchecked().len() == 0 { Ok(()) } else { validate_pairs(properties) }
+}
+
+fn validate_pairs(properties: &Properties) -> Result<(), MessageError> {
     properties.unchecked().try_for_each(|(name, value)| validate_property(name, value))
 }
 

@@ -196,12 +196,12 @@ impl Moment {
         (self.set_back as u64) << 60 | self.ms.unsigned_abs() << 16 | self.nth as u64
     }
 
+    #[inline]
     const fn unpack(word: u64) -> Self {
-        let [top, m0, m1, m2, m3, m4, n0, n1] = word.to_be_bytes();
         Self {
-            ms: i64::from_be_bytes([0, 0, top & 0xF, m0, m1, m2, m3, m4]),
-            nth: u16::from_be_bytes([n0, n1]),
-            set_back: (top >> 4) as u32,
+            ms: (word >> 16 & Self::LAST_MS.unsigned_abs()) as i64,
+            nth: (word & 0xFFFF) as u16,
+            set_back: (word >> 60) as u32,
         }
     }
 }

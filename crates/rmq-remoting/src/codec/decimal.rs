@@ -50,15 +50,18 @@ pub(super) fn digit(value: u64) -> Option<[u8; 1]> {
     u8::try_from(value).ok().filter(|value| *value < 10).map(|value| [b'0' + value])
 }
 
-/// The digits of a number of ten.
+/// Whether a number has ten digits.
 #[inline]
-pub(super) fn ten_digits(value: u32) -> Option<[u8; 10]> {
-    if value < OF_TEN {
-        return None;
-    }
+pub(super) fn is_of_ten(value: u32) -> bool {
+    value >= OF_TEN
+}
+
+/// The last ten digits of a number.
+#[inline]
+pub(super) fn ten_digits(value: u32) -> [u8; 10] {
     let [first, second] = two_digits(u64::from(value) / OF_NINE);
     let [a, b, c, d, e, f, g, h] = eight_digits(u64::from(value) % OF_NINE);
-    Some([first, second, a, b, c, d, e, f, g, h])
+    [first, second, a, b, c, d, e, f, g, h]
 }
 
 /// The digits of a time in milliseconds, which has thirteen from 2001 to 2286. Many requests have the same, so the last one is kept.
@@ -169,7 +172,8 @@ mod tests {
             assert_eq!(room[..written.unwrap_or_default()], expected.as_bytes()[..written.unwrap_or_default()]);
             assert_eq!(digit(value).as_ref().map(|digits| &digits[..]), of(1), "{value}");
             if let Ok(value) = u32::try_from(value) {
-                assert_eq!(ten_digits(value).as_ref().map(|digits| &digits[..]), of(10), "{value}");
+                assert_eq!(is_of_ten(value), expected.len() == 10, "{value}");
+                assert_eq!(ten_digits(value).as_slice(), format!("{value:010}").as_bytes());
             }
             assert_eq!(millis(value).as_ref().map(|digits| &digits[..]), of(13), "{value}");
         }

@@ -101,7 +101,10 @@ impl Slotted {
         let (back, pen) = pen.piece(&self.back)?;
         match self.opaque {
             Opaque::InFront(at) => put_over(front, at, opaque.to_be_bytes())?,
-            Opaque::InBack(at) => put_over(back, at, decimal::ten_digits(u32::try_from(opaque).ok()?)?)?,
+            Opaque::InBack(at) => {
+                let opaque = u32::try_from(opaque).ok().filter(|opaque| decimal::is_of_ten(*opaque))?;
+                put_over(back, at, decimal::ten_digits(opaque))?;
+            }
         }
         if let Some(block) = self.block {
             let length = front.len() - block + behind_front - pen.left();
