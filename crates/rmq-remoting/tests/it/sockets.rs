@@ -103,7 +103,7 @@ async fn an_address_where_nobody_listens_is_refused_at_once() {
     let error = client.invoke(&to, request("x"), LONG).await.unwrap_err();
     assert!(matches!(error, rmq_remoting::RemotingError::Connect { .. }), "{error}");
     // No label may have more than 63 characters, so that no resolver needs to ask anybody.
-    let name = Endpoint::new(&*format!("{}.invalid", "x".repeat(70)), 9876).unwrap();
+    let name = Endpoint::new(&format!("{}.invalid", "x".repeat(70)), 9876).unwrap();
     let error = client.invoke(&name, request("x"), LONG).await.unwrap_err();
     assert!(matches!(error, rmq_remoting::RemotingError::Connect { .. }), "{error}");
 }
