@@ -15,18 +15,24 @@ use crate::attempts::{Attempt, Destination, GoodAttempt};
 #[derive(Clone)]
 #[doc(alias = "org.apache.rocketmq.client.producer.SendResult")]
 pub struct SendResult {
+    receipt: Receipt,
+    /// Holds what is seldom asked for, as it came.
+    answer: Answer,
+    /// Laid out when somebody looks, unless there were other attempts.
+    shown: OnceLock<Box<Shown>>,
+}
+
+/// What is known of a stored message without a look at the broker's answer.
+#[derive(Clone)]
+pub(crate) struct Receipt {
     pub(crate) status: SendStatus,
-    pub(crate) message_id: MessageId,
     /// By the broker's word.
     pub(crate) queue_id: i32,
     pub(crate) queue_offset: i64,
-    /// Holds what is seldom asked for, as it came.
-    pub(crate) answer: Answer,
+    pub(crate) message_id: MessageId,
     /// The attempt that stored the message.
     pub(crate) stored_by: GoodAttempt,
     pub(crate) elapsed: Duration,
-    /// Laid out when somebody looks, unless there were other attempts.
-    pub(crate) shown: OnceLock<Box<Shown>>,
 }
 
 /// What is borrowed from a result.
@@ -82,20 +88,25 @@ impl fmt::Display for SendStatus {
 }
 
 impl SendResult {
+    #[inline]
+    pub(crate) fn new(receipt: Receipt, answer: Answer) -> Self {
+        Self { receipt, answer, shown: OnceLock::new() }
+    }
+
     /// Returns how safely the message is stored.
     #[doc(alias = "getSendStatus")]
     #[must_use]
     pub fn status(&self) -> SendStatus {
-        self.status
+        self.receipt.status
     }
 
     /// Returns the message's unique id, made by the client before the first attempt; copies of one send share it.
     #[doc(alias = "getMsgId")]
     #[must_use]
     pub fn message_id(&self) -> &str {
-        match &self.message_id {
+        match &self.receipt.message_id {
             MessageId::Made(stamp, written) => {
-                written.get_or_init(|| Box::new(self.stored_by.destination.ids.id(*stamp))).as_str()
+                written.get_or_init(|| Box::new(self.receipt.stored_by.destination.ids.id(*stamp))).as_str()
             }
             MessageId::Given(id) => id,
         }
@@ -120,7 +131,7 @@ impl SendResult {
     #[doc(alias = "getQueueOffset")]
     #[must_use]
     pub fn queue_offset(&self) -> i64 {
-        self.queue_offset
+        self.receipt.queue_offset
     }
 
     /// Returns the transaction id that the broker gave. Brokers of 5.x give one to every message, those of 4.x to none.
@@ -162,16 +173,16 @@ impl SendResult {
     /// Returns how long the send took, from the first poll to the result.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.elapsed
+        self.receipt.elapsed
     }
 
     fn shown(&self) -> &Shown {
-        self.shown.get_or_init(|| self.lay_out(Box::new([self.stored_by.to_attempt()])))
+        self.shown.get_or_init(|| self.lay_out(Box::new([self.receipt.stored_by.to_attempt()])))
     }
 
     fn lay_out(&self, attempts: Box<[Attempt]>) -> Box<Shown> {
-        let Destination { topic, broker_name, .. } = &*self.stored_by.destination;
-        let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.queue_id);
+        let Destination { topic, broker_name, .. } = &*self.receipt.stored_by.destination;
+        let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.receipt.queue_id);
         Box::new(Shown { queue, attempts })
     }
 
@@ -189,13 +200,13 @@ impl SendResult {
 impl fmt::Debug for SendResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendResult")
-            .field("status", &self.status)
+            .field("status", &self.receipt.status)
             .field("message_id", &self.message_id())
             .field("offset_message_id", &self.offset_message_id())
             .field("queue", self.queue())
-            .field("queue_offset", &self.queue_offset)
+            .field("queue_offset", &self.receipt.queue_offset)
             .field("attempts", &self.attempts())
-            .field("elapsed", &self.elapsed)
+            .field("elapsed", &self.receipt.elapsed)
             .finish_non_exhaustive()
     }
 }

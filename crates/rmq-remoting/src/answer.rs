@@ -116,13 +116,14 @@ impl Answer {
     /// The value of the header field at a [place](Self::field_place).
     #[inline]
     pub fn field_at(&self, place: usize) -> Option<FieldText<'_>> {
-        match &self.0 {
-            Repr::Known { skeleton, values, .. } => {
-                let field = skeleton.fields().get(place)?;
-                Some(FieldText(field.text.map_or(field.value.as_bytes(), |text| values.get(text))))
-            }
-            Repr::Command(_) => self.fields().nth(place).map(|(_, value)| value),
-        }
+        let Repr::Known { skeleton, values, .. } = &self.0 else { return self.nth_field(place) };
+        let field = skeleton.fields().get(place)?;
+        Some(FieldText(field.text.map_or(field.value.as_bytes(), |text| values.get(text))))
+    }
+
+    #[cold]
+    fn nth_field(&self, place: usize) -> Option<FieldText<'_>> {
+        self.fields().nth(place).map(|(_, value)| value)
     }
 
     /// The body; an absent one is empty.
@@ -232,17 +233,22 @@ impl<'a> FieldText<'a> {
     pub fn as_i64(self) -> Option<i64> {
         // What may be no number or overflow goes the long way.
         if self.0.is_empty() || self.0.len() > SURELY_SMALL {
-            return self.as_str().parse().ok();
+            return self.parse();
         }
         let mut number = 0;
         for byte in self.0 {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
-                return self.as_str().parse().ok();
+                return self.parse();
             }
             number = number * 10 + i64::from(digit);
         }
         Some(number)
+    }
+
+    #[cold]
+    fn parse(self) -> Option<i64> {
+        self.as_str().parse().ok()
     }
 }
 

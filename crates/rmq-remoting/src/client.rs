@@ -3,6 +3,7 @@
 //! Dial, room, write and answer of a call share its one deadline.
 
 mod builder;
+mod calling;
 mod calls;
 mod line;
 mod oneway;

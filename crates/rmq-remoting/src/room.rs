@@ -18,7 +18,8 @@ use tokio::sync::Notify;
 
 /// Bounds what is held at once, by number and by bytes together. For clients that hold messages above the transport, as it does itself.
 pub struct Room {
-    max_count: u64,
+    /// The word of one request more than there is room for.
+    ceiling: u64,
     max_bytes: u64,
     /// Bytes held, the number of requests above them, and [`SECOND`] and [`WATCHED`] on top.
     held: AtomicU64,
@@ -68,7 +69,7 @@ impl Room {
     /// For up to 2¹⁸ requests and fewer than 2⁴² bytes; larger limits are cut to that.
     pub fn new(max_count: usize, max_bytes: usize) -> Self {
         Self {
-            max_count: (max_count as u64).min(MOST),
+            ceiling: ((max_count as u64).min(MOST) + 1) * ONE,
             max_bytes: (max_bytes as u64).min(MOST_BYTES),
             held: AtomicU64::new(0),
             line: Mutex::default(),
@@ -81,7 +82,7 @@ impl Room {
     /// Takes room at once, or not at all. It is to be [given back](Self::give_back).
     #[inline]
     pub fn try_take(&self, bytes: usize) -> Option<Taken> {
-        self.take(bytes, 0)
+        self.take(bytes, SECOND)
     }
 
     /// Gives back what one request took of this room.
@@ -168,14 +169,15 @@ impl Room {
         ONE + (bytes as u64).min(self.max_bytes)
     }
 
-    /// Takes room if there is some and no flag but those of `ignored` is up.
+    /// Takes room if there is some, and no flag up but the `ignored` ones.
     #[inline(always)]
     fn take(&self, bytes: usize, ignored: u64) -> Option<Taken> {
         let weight = self.weight(bytes);
         let mut held = self.held.load(Ordering::Relaxed);
         loop {
-            let next = (held & !FLAGS) + weight;
-            if held & WATCHED & !ignored != 0 || next / ONE > self.max_count || next & BYTES > self.max_bytes {
+            // A flag that counts makes it more than there ever is room for.
+            let next = (held & !ignored) + weight;
+            if next >= self.ceiling || next & BYTES > self.max_bytes {
                 return None;
             }
             match self.held.compare_exchange_weak(held, held + weight, Ordering::AcqRel, Ordering::Relaxed) {
@@ -204,7 +206,7 @@ impl Room {
     fn grant(&self, line: &mut Line) -> Vec<Waker> {
         let mut wakers = Vec::new();
         while let Some(first) = line.waiting.first_entry() {
-            let Some(taken) = self.take(first.get().bytes, WATCHED) else { break };
+            let Some(taken) = self.take(first.get().bytes, FLAGS) else { break };
             let (ticket, waiter) = first.remove_entry();
             line.granted.insert(ticket, taken);
             wakers.push(waiter.waker);
@@ -270,7 +272,7 @@ impl<'a> Future for Acquire<'a> {
             None if !line.closed => {
                 // From here on whoever gives room back comes to the lock, so that no room is missed.
                 room.held.fetch_or(WATCHED, Ordering::AcqRel);
-                let taken = if line.waiting.is_empty() { room.take(bytes, WATCHED) } else { None };
+                let taken = if line.waiting.is_empty() { room.take(bytes, FLAGS) } else { None };
                 if taken.is_some() {
                     room.unwatch(&line);
                 }

@@ -14,18 +14,19 @@ pub(crate) fn body() -> Bytes {
 
 /// The text of a message's properties, with an id that is new each time.
 pub(crate) struct Properties {
-    /// What they all begin with.
-    prefix: HeaderPiece,
     text: HeaderText,
+    before: HeaderPiece,
+    after: HeaderPiece,
     next: u32,
 }
 
 impl Properties {
     pub(crate) fn new() -> Self {
-        Self { prefix: HeaderPiece::new(PREFIX), text: HeaderText::new(), next: 0 }
+        let (before, after) = (HeaderPiece::new(PREFIX), HeaderPiece::new("\u{2}"));
+        Self { text: HeaderText::new(), before, after, next: 0 }
     }
 
-    /// The properties of the next message, for a JSON header.
+    /// The properties of the next message.
     pub(crate) fn next(&mut self) -> &HeaderText {
         self.next = self.next.wrapping_add(1);
         let mut digits = [0; 8];
@@ -33,9 +34,9 @@ impl Properties {
             pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
         self.text.begin(HeaderEncoding::Json);
-        self.text.push_piece(&self.prefix);
+        self.text.push_piece(&self.before);
         self.text.push_utf8(&digits);
-        self.text.push_char('\u{2}');
+        self.text.push_piece(&self.after);
         &self.text
     }
 }

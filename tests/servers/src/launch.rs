@@ -175,8 +175,8 @@ fn broker_conf(
     // a full disk is no reason to delete messages that a test wants to read back
     lines.add("cleanFileForciblyEnable", &false);
     // patience with a busy machine
-    lines.add("waitTimeMillsInSendQueue", &5_000);
-    lines.add("osPageCacheBusyTimeOutMills", &10_000);
+    lines.add("waitTimeMillsInSendQueue", &30_000);
+    lines.add("osPageCacheBusyTimeOutMills", &60_000);
     // haste where a test would wait
     lines.add("registerNameServerPeriod", &10_000);
     lines.add("transactionTimeOut", &1_000);

@@ -55,7 +55,7 @@ fn what_was_sent_is_read_back_also_after_a_kill_and_nothing_is_left_at_the_end()
     assert_ne!(broker.pid().expect("the broker runs again"), first_pid);
     clock.say("broker restarted");
 
-    let read = oracle.read_when("start-test", &name_server, 10, Duration::from_secs(10))?;
+    let read = oracle.read_when("start-test", &name_server, 10, Duration::from_secs(60))?;
     clock.say("read back");
     assert_eq!(read.len(), 10);
     for (number, sent) in sent.iter().enumerate() {
@@ -68,7 +68,7 @@ fn what_was_sent_is_read_back_also_after_a_kill_and_nothing_is_left_at_the_end()
         assert_eq!(read.properties["number"], number.to_string());
         assert!(read.wait_store_msg_ok && read.reconsume_times == 0);
     }
-    let consumed = oracle.consume("start-test", &name_server, 10, Duration::from_secs(60))?;
+    let consumed = oracle.consume("start-test", &name_server, 10, Duration::from_secs(120))?;
     assert_eq!(consumed.len(), 10);
     clock.say("consumed");
     assert!(oracle.read("no-such-topic", &name_server).is_err());
@@ -97,7 +97,7 @@ fn a_killed_test_leaves_nothing_running(clock: &Clock) -> anyhow::Result<()> {
     let line = line.expect("the victim starts a cluster");
     let pids: Vec<u32> = line.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect();
     assert_eq!(pids.len(), 2);
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(120);
     while pids.iter().any(|pid| is_alive(*pid)) {
         assert!(Instant::now() < end, "the servers {pids:?} outlive the test that was killed");
         std::thread::sleep(Duration::from_millis(20));

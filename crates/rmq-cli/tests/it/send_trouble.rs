@@ -1,11 +1,12 @@
 //! `rmq send` to brokers that refuse, stay silent or break off.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use rmq_testkit::{Fault, RequestCode, ResponseCode, TestCluster};
 use serde_json::Value;
 
-use crate::program::{Ran, rmq};
+use crate::program::{Ran, command, finish, rmq};
 use crate::servers::{Servers, servers, start};
 
 fn send(servers: &Servers, arguments: &[&str]) -> Ran {
@@ -143,6 +144,27 @@ fn a_topic_that_may_not_be_written_to_is_told_from_one_that_is_not_there() {
     let ran = send(&servers, &[]);
     assert_eq!(failure(&ran), ("no_writable_queue".to_owned(), false, 0), "{ran:#?}");
     assert!(ran.one_sentence().contains("permission"), "{ran:#?}");
+}
+
+#[test]
+fn oneway_messages_are_waited_for_until_a_slow_broker_has_read_them() {
+    let servers = start(TestCluster::builder().topic("orders", 4));
+    servers.broker("broker-a").freeze();
+    let address = servers.name_servers();
+    let line = ["send", "--namesrv", &address, "--topic", "orders", "--oneway", "--json"];
+    // The system takes it all, but more than fits into the buffers of the broker's end.
+    let mut child = command(line.iter().chain(&["--body-size", "4000", "--count", "700"]));
+    let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("rmq was built");
+    let ran = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Longer than the end of a send that is answered may take.
+            std::thread::sleep(Duration::from_secs(5));
+            servers.broker("broker-a").resume();
+        });
+        finish(child).assert_success()
+    });
+    assert_eq!(ran.json_lines().len(), 700);
+    assert_eq!(servers.wait_for("orders", 700).len(), 700);
 }
 
 #[test]

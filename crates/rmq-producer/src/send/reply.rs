@@ -26,7 +26,7 @@ pub(crate) struct Stored {
 pub(super) struct Places(AtomicU64);
 
 /// Takes a quick look at the answer to a send. `None`: the message is not stored, or a [closer look](read) has to say.
-#[inline]
+#[inline(always)]
 pub(super) fn stored(answer: &Answer, places: &Places) -> Option<Stored> {
     let status = status(answer.response_code())?;
     let (queue_id, queue_offset) = places.read(answer)?;

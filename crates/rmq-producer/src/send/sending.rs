@@ -7,23 +7,23 @@
 //! ```
 //! Only the way is shorter: every step is one that the boxed way takes too. `tests` holds the two against each other.
 
+mod wait;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rmq_message::Message;
-use rmq_remoting::{Answer, BoxFuture, Deadline, PendingAnswer, PendingWrite, RemotingError, ResponseCode};
+use rmq_remoting::{BoxFuture, Deadline, RemotingError};
 use tokio::time::Instant;
 
-use super::attempt::{Over, OverOneway, Sent};
-use super::delivery::{Delivery, EndedWell, First, Progress};
+use super::delivery::{Delivery, First, Progress};
 use super::gate::{Gate, Inside};
-use super::lane::Target;
-use super::{SendOptions, Sender, reply};
-use crate::error::{AttemptError, SendError};
-use crate::send_result::SendResult;
+use super::{SendOptions, Sender};
+use crate::error::SendError;
+use wait::Wait;
+pub(crate) use wait::{Answered, Written};
 
 /// One send. Nothing happens before the first poll; its time begins then.
 pub(crate) struct Sending<'a, W: Wait> {
@@ -72,56 +72,6 @@ enum Time {
     /// It has begun: the send has its room.
     Begun,
 }
-
-/// What the caller of a send waits for.
-pub(crate) trait Wait: Sized + 'static {
-    /// The request on the wire.
-    type Pending: Future<Output = Result<Self::Answer, RemotingError>> + Unpin + Send;
-    type Answer;
-    /// The end of an attempt.
-    type Over: Send;
-    /// A send that its first attempt ended, as nearly all do.
-    type Ended;
-    /// What the caller gets.
-    type Sent;
-    /// Whether the request, once submitted, wakes the task that did that.
-    const WAKES: bool;
-
-    /// Puts the request of the first attempt on the wire, at once or not at all.
-    fn submit(
-        delivery: &Delivery<'_>,
-        target: &Target,
-        started: Instant,
-        born_timestamp: i64,
-        cx: &Context<'_>,
-    ) -> Result<Option<Self::Pending>, Box<RemotingError>>;
-
-    /// Ends the send with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Self::Answer, started: Instant) -> Option<Self::Ended>;
-
-    /// What the caller gets of a send that ended well.
-    fn sent(ended: Self::Ended, answer: Self::Answer) -> Self::Sent;
-
-    /// Says how far the first attempt has come with this answer.
-    fn progress(
-        delivery: &mut Delivery<'_>,
-        target: &Target,
-        answer: Result<Self::Answer, RemotingError>,
-        started: Instant,
-    ) -> Progress<Self::Over>;
-
-    /// Goes on, from wherever the first steps came to.
-    fn go_on<'a>(
-        delivery: Delivery<'a>,
-        first: Option<First<Self::Over>>,
-    ) -> BoxFuture<'a, Result<Self::Sent, SendError>>;
-}
-
-/// Waits for the broker's answer.
-pub(crate) struct Answered;
-
-/// Waits until the message is written.
-pub(crate) struct Written;
 
 impl<'a, W: Wait> Sending<'a, W> {
     #[inline]
@@ -273,21 +223,24 @@ impl<W: Wait> Future for Sending<'_, W> {
         let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
         let next = match &mut here.at {
             At::Waiting { pending, started } => {
-                let (polled, started) = (Pin::new(pending).poll(cx), *started);
+                let polled = Pin::new(&mut *pending).poll(cx);
+                let started = *started;
                 // The answer is large: it is looked at where it is, and moved once.
                 let ended = match &polled {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(answer)) => W::end_well(&mut here.delivery, answer, started),
+                    Poll::Ready(Ok(answer)) => {
+                        let lasted = W::ended_at(pending).saturating_duration_since(started);
+                        W::end_well(&mut here.delivery, answer, started, lasted)
+                    }
                     Poll::Ready(Err(_)) => None,
                 };
-                match (ended, polled) {
-                    (Some(ended), Poll::Ready(Ok(answer))) => {
+                if let Some(ended) = ended {
+                    if let Poll::Ready(Ok(answer)) = polled {
                         this.state = State::Over;
                         return Poll::Ready(Ok(W::sent(ended, answer)));
                     }
-                    (_, Poll::Ready(answer)) => here.go_on_with(answer, started),
-                    (_, Poll::Pending) => return Poll::Pending,
                 }
+                here.go_on_with(ready!(polled), started)
             }
             At::New(time) => {
                 let time = *time;
@@ -298,105 +251,6 @@ impl<W: Wait> Future for Sending<'_, W> {
             }
         };
         this.poll_on(next, cx)
-    }
-}
-
-impl Wait for Answered {
-    type Pending = PendingAnswer;
-    type Answer = Answer;
-    type Over = Over;
-    type Ended = EndedWell;
-    type Sent = SendResult;
-    const WAKES: bool = true;
-
-    #[inline]
-    fn submit(
-        delivery: &Delivery<'_>,
-        target: &Target,
-        started: Instant,
-        born_timestamp: i64,
-        cx: &Context<'_>,
-    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
-        let until = delivery.first_deadline(started);
-        delivery.sender().try_call(&delivery.prepared, target, born_timestamp, until, cx)
-    }
-
-    #[inline]
-    fn end_well(delivery: &mut Delivery<'_>, answer: &Answer, started: Instant) -> Option<EndedWell> {
-        delivery.end_well(answer, started)
-    }
-
-    #[inline]
-    fn sent(ended: EndedWell, answer: Answer) -> SendResult {
-        ended.into_result(answer)
-    }
-
-    fn progress(
-        delivery: &mut Delivery<'_>,
-        target: &Target,
-        answer: Result<Answer, RemotingError>,
-        started: Instant,
-    ) -> Progress<Over> {
-        let answer = match answer {
-            Ok(answer) if answer.response_code() == ResponseCode::GO_AWAY => {
-                let deadline = delivery.first_deadline(started);
-                return Progress::Moving(Box::new(Sent { answer, started, deadline }));
-            }
-            answer => answer,
-        };
-        let elapsed = started.elapsed();
-        let end = match (answer, target.lane.address()) {
-            (Ok(answer), Some(address)) => {
-                reply::read(&answer, address, &target.lane.places).map(|stored| (stored, answer))
-            }
-            // Without an address there is no answer.
-            (Ok(_), None) => Err(AttemptError::NoBroker { broker_name: Arc::clone(target.lane.broker_name()) }),
-            (Err(error), _) => Err(error.into()),
-        };
-        Progress::Over(delivery.sender().over(&mut delivery.account, target, None, end, elapsed))
-    }
-
-    fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<Over>>) -> BoxFuture<'a, Result<SendResult, SendError>> {
-        Box::pin(delivery.go_on(first))
-    }
-}
-
-impl Wait for Written {
-    type Pending = PendingWrite;
-    type Answer = ();
-    type Over = OverOneway;
-    type Ended = ();
-    type Sent = ();
-    const WAKES: bool = false;
-
-    fn submit(
-        delivery: &Delivery<'_>,
-        target: &Target,
-        _: Instant,
-        born_timestamp: i64,
-        _: &Context<'_>,
-    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
-        delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
-    }
-
-    fn end_well(delivery: &mut Delivery<'_>, (): &(), started: Instant) -> Option<()> {
-        delivery.end_oneway_well(started)
-    }
-
-    fn sent((): (), (): ()) {}
-
-    fn progress(
-        delivery: &mut Delivery<'_>,
-        target: &Target,
-        answer: Result<(), RemotingError>,
-        started: Instant,
-    ) -> Progress<OverOneway> {
-        let end = answer.map_err(AttemptError::from);
-        Progress::Over(delivery.sender().over_oneway(&mut delivery.account, target, None, end, started.elapsed()))
-    }
-
-    fn go_on<'a>(delivery: Delivery<'a>, first: Option<First<OverOneway>>) -> BoxFuture<'a, Result<(), SendError>> {
-        Box::pin(delivery.go_on_oneway(first))
     }
 }
 

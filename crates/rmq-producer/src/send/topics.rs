@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use rmq_fault::{Candidates, Choice};
 use rmq_message::MessageQueue;
 use rmq_remoting::{Deadline, Random};
-use rmq_route::{NameMap, QueueCursor, TopicRoute};
+use rmq_route::{NameMap, NameTable, QueueCursor, TopicRoute};
 
 use super::Sender;
 use super::faults::Faults;
@@ -20,7 +20,7 @@ use crate::instance::RouteError;
 
 /// The topics of one producer, by the names that callers use.
 pub(super) struct Topics {
-    by_name: RwLock<NameMap<Arc<str>, Arc<Topic>>>,
+    by_name: NameTable<Topic>,
     /// By the names that brokers use. One cursor per topic, so that one topic's traffic does not upset the turn of another; each starts at
     /// a random place, so that producers started together do not all begin with the same queue.
     cursors: Mutex<HashMap<Arc<str>, Arc<QueueCursor>>>,
@@ -47,8 +47,7 @@ impl Sender {
     pub(super) fn known_topic(&self, name: &Arc<str>) -> Option<Arc<Topic>> {
         // Read before the routes: what changes behind it is noticed by the next send.
         let version = self.instance.routes_version();
-        let known = self.topics.by_name.read().get(name).cloned();
-        match known {
+        match self.topics.by_name.get(name) {
             Some(topic) if topic.version.load(Ordering::Relaxed) == version => {
                 topic.route.mark_used();
                 Some(topic)
@@ -73,7 +72,7 @@ impl Sender {
         let Some(route) = self.instance.known_route(&self.namespace.wrap(name)) else {
             if known.is_some() {
                 // Forgotten, or without queues to write to.
-                self.topics.by_name.write().remove(name);
+                self.topics.by_name.remove(name);
             }
             return None;
         };
@@ -82,7 +81,7 @@ impl Sender {
             return Some(Arc::clone(known));
         }
         let topic = Arc::new(self.make_topic(name, &route, known.map(|known| &**known), version));
-        self.topics.by_name.write().insert(Arc::clone(name), Arc::clone(&topic));
+        self.topics.by_name.insert(Arc::clone(name), Arc::clone(&topic));
         Some(topic)
     }
 
@@ -145,7 +144,7 @@ impl Sender {
 
 impl Topics {
     pub(super) fn new(random: Arc<Random>) -> Self {
-        Self { by_name: RwLock::default(), cursors: Mutex::default(), random }
+        Self { by_name: NameTable::new(), cursors: Mutex::default(), random }
     }
 
     fn cursor(&self, topic: &Arc<str>) -> Arc<QueueCursor> {
@@ -187,8 +186,17 @@ impl Topic {
     /// What [`choose`](Self::choose) comes to where there is nothing to choose by.
     #[inline(always)]
     fn in_turn(&self) -> Option<Target> {
-        let queues = u32::try_from(self.ways.len()).ok()?;
-        (0..queues).find_map(|_| self.way((self.turn() % queues) as usize).cloned())
+        let queues = u32::try_from(self.ways.len()).ok().filter(|queues| *queues > 0)?;
+        match self.way((self.turn() % queues) as usize) {
+            Some(way) => Some(way.clone()),
+            None => self.next_with_broker(queues),
+        }
+    }
+
+    /// Goes on past a queue without a broker, once round.
+    #[cold]
+    fn next_with_broker(&self, queues: u32) -> Option<Target> {
+        (1..queues).find_map(|_| self.way((self.turn() % queues) as usize).cloned())
     }
 
     #[inline(never)]

@@ -1,6 +1,7 @@
 //! One message, from the call to the store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmq_producer::{HeaderEncoding, Message, MessageLimits, SendErrorKind, SendHeaderVersion, SendStatus};
 use rmq_testkit::{Dialect, Fault, RequestCode};
@@ -164,6 +165,38 @@ async fn the_broker_has_the_last_word_on_queue_region_and_trace() {
     let sent = send_into(edit).await.unwrap();
     assert_eq!(sent.queue().queue_id(), 3);
     assert_eq!((sent.region_id(), sent.trace_on(), sent.recall_handle()), ("eu", false, Some("handle")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fields_of_an_answer_may_lie_elsewhere_than_those_of_the_one_before() {
+    let cluster = start(two_brokers()).await;
+    let producer = producer(&cluster).await;
+    let turn = AtomicUsize::new(0);
+    cluster.on(
+        RequestCode::SEND_MESSAGE_V2,
+        &Fault::edit(move |answer| {
+            let fields: Vec<(String, String)> =
+                answer.ext_fields_mut().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            // Often enough alike for each kind to be known.
+            let turn = turn.fetch_add(1, Ordering::Relaxed) / 3 % fields.len();
+            for (name, _) in &fields {
+                answer.ext_fields_mut().remove(name);
+            }
+            for (name, value) in fields[turn..].iter().chain(&fields[..turn]) {
+                answer.ext_fields_mut().set(name.clone(), value);
+            }
+        }),
+    );
+    let mut places: BTreeMap<_, Vec<i64>> = BTreeMap::new();
+    for n in 0..200 {
+        let sent = producer.send(Message::new("orders", n.to_string())).await.unwrap();
+        assert_eq!(sent.offset_message_id().len(), 32);
+        let queue = (sent.queue().broker_name().to_string(), sent.queue().queue_id());
+        places.entry(queue).or_default().push(sent.queue_offset());
+    }
+    for (queue, offsets) in places {
+        assert!(offsets.iter().copied().eq(0..i64::try_from(offsets.len()).unwrap()), "{queue:?}: {offsets:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,78 +2,21 @@
 //!
 //! Room is taken before the dial, so that a peer that cannot be reached does not gather requests without bound.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::{Poll, Waker, ready};
+use std::task::Waker;
 
 use tokio::time::Instant;
 
 use super::line::To;
 use super::{Inner, RemotingClient};
-use crate::answer::Answer;
 use crate::connection::Call;
-use crate::connector::BoxFuture;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
 use crate::request_frame::RequestFrame;
 use crate::room::{Permit, Room};
 
 impl RemotingClient {
-    pub(super) fn call<'a, T: To + ?Sized, F: RequestFrame + ?Sized>(
-        &'a self,
-        to: &'a T,
-        request: &'a F,
-        deadline: Deadline,
-    ) -> impl Future<Output = Result<Answer, RemotingError>> + 'a {
-        // Written by hand, because the usual case is worth it: one poll to submit, one to collect.
-        let mut started: Option<Call> = None;
-        let mut moved = false;
-        let mut starting: Option<BoxFuture<'a, Result<Call, RemotingError>>> = None;
-        poll_fn(move |cx| {
-            loop {
-                if let Some(call) = &mut started {
-                    let outcome = ready!(Pin::new(call).poll(cx));
-                    let may_move = !moved && outcome.as_ref().is_ok_and(|answer| self.may_move(to.endpoint(), answer));
-                    if may_move {
-                        moved = true;
-                        started = None;
-                        starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
-                        continue;
-                    }
-                    return Poll::Ready(outcome);
-                }
-                if let Some(waiting) = &mut starting {
-                    started = Some(ready!(waiting.as_mut().poll(cx))?);
-                    starting = None;
-                    continue;
-                }
-                started = self.try_start(to, request, deadline, cx.waker()).map_err(|error| *error)?;
-                if started.is_some() {
-                    // Its answer wakes this task, which has nothing to look for before that.
-                    return Poll::Pending;
-                }
-                starting = Some(Box::pin(self.start_in_time(to, request, deadline)));
-            }
-        })
-    }
-
-    /// Puts a request on the connection to `to`.
-    pub(super) async fn start<T: To + ?Sized, F: RequestFrame + ?Sized>(
-        &self,
-        to: &T,
-        request: &F,
-        deadline: Deadline,
-    ) -> Result<Call, RemotingError> {
-        match poll_fn(|cx| Poll::Ready(self.try_start(to, request, deadline, cx.waker()))).await {
-            Ok(Some(call)) => Ok(call),
-            // On the heap, so that the future of a call that need not wait is small.
-            Ok(None) => Box::pin(self.start_in_time(to, request, deadline)).await,
-            Err(error) => Err(*error),
-        }
-    }
-
     /// The usual case: there is room and an open connection. `None`: something has to be waited for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn try_start<T: To + ?Sized, F: RequestFrame + ?Sized>(
         &self,
         to: &T,
@@ -87,7 +30,8 @@ impl RemotingClient {
         connection.try_call(request, deadline, waker, permit)
     }
 
-    async fn start_in_time<T: To + ?Sized, F: RequestFrame + ?Sized>(
+    /// Puts a request on the connection to `to`, waiting for whatever has to be waited for.
+    pub(super) async fn start_in_time<T: To + ?Sized, F: RequestFrame + ?Sized>(
         &self,
         to: &T,
         request: &F,

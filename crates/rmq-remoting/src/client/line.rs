@@ -59,7 +59,7 @@ impl Line {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<Answer, RemotingError> {
-        self.client.invoke_by(self, request, deadline.into()).await
+        self.client.call_by(self, request, deadline.into()).await
     }
 
     /// As [`RemotingClient::submit`].

@@ -1,7 +1,8 @@
 //! Requests that are answered: in whatever form, awaited in one go or in two, by an address or by a line.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use super::RemotingClient;
 use super::line::To;
@@ -63,7 +64,7 @@ impl RemotingClient {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<Answer, RemotingError> {
-        self.invoke_by(to, request, deadline.into()).await
+        self.call_by(to, request, deadline.into()).await
     }
 
     /// Sends a request and returns as soon as it is encoded, with the future of its answer. That one borrows nothing, may be awaited
@@ -105,31 +106,32 @@ impl RemotingClient {
         self.try_submit_by(to, request, deadline, context)
     }
 
-    pub(super) async fn invoke_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
-        &self,
-        to: &T,
-        request: &F,
-        deadline: Deadline,
-    ) -> Result<Answer, RemotingError> {
-        if self.takes(request) {
-            self.call(to, request, deadline).await
-        } else {
-            Box::pin(self.invoke(to.endpoint(), request.to_command(), deadline)).await.map(Answer::from)
-        }
-    }
-
     pub(super) async fn submit_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
         &self,
         to: &T,
         request: &F,
         deadline: Deadline,
     ) -> Result<PendingAnswer, RemotingError> {
+        match poll_fn(|cx| Poll::Ready(self.try_submit_by(to, request, deadline, cx))).await {
+            Ok(Some(pending)) => Ok(pending),
+            // On the heap, so that the future of a call that need not wait is small.
+            Ok(None) => Box::pin(self.submit_in_time(to, request, deadline)).await,
+            Err(error) => Err(*error),
+        }
+    }
+
+    async fn submit_in_time<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<PendingAnswer, RemotingError> {
         if self.takes(request) {
-            return Ok(PendingAnswer::new(self.start(to, request, deadline).await?));
+            return self.start_in_time(to, request, deadline).await.map(PendingAnswer::new);
         }
         let (mut request, hooks) = (request.to_command(), &self.inner.hooks);
         self.before(to.endpoint(), &mut request)?;
-        match self.start(to, &request, deadline).await {
+        match self.start_in_time(to, &request, deadline).await {
             Ok(call) => Ok(PendingAnswer::with_hooks(call, Arc::clone(hooks), to.endpoint().clone(), request)),
             Err(error) => {
                 for hook in &**hooks {

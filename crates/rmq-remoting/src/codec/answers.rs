@@ -9,19 +9,21 @@ use bytes::{Buf as _, BytesMut};
 use super::layout::Layout;
 use super::skeleton::Skeleton;
 use super::values::{Room, Values};
-use super::{FrameLimits, measure, read_header, take_body};
+use super::{Extent, FrameLimits, measure, read_header, take_body};
 use crate::answer::Answer;
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
 
 /// Reads the frames of one connection and remembers what its answers look like.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerReader {
-    /// The one that matched last comes first.
+    /// The one that matched last comes first, but for matches of layouts.
     known: Vec<Arc<Skeleton>>,
-    /// Of known skeletons, with values of the lengths that came last.
+    /// Of known skeletons, without a body and with values of the lengths that came last.
     layouts: Vec<Layout>,
+    /// The layout that matched last.
+    latest: usize,
     room: Room,
-    /// Headers that fitted none of them.
+    /// Frames that fitted none of them.
     strays: usize,
     /// Answers that matched no skeleton, since the last one that did.
     misses: u32,
@@ -29,7 +31,7 @@ pub(crate) struct AnswerReader {
 
 impl AnswerReader {
     /// Takes frames off `input` as far as the next request, which it returns, and puts the answers before it behind the others. `None`: there
-    /// was none, and more bytes are needed. Both otherwise as [`decode_frame`](super::decode_frame); what came before an error is taken.
+    /// was none, and more bytes are needed. Both otherwise as [`decode_frame`](super::decode_frame); what came before an error is taken. The limits are the same each time.
     pub(crate) fn read(
         &mut self,
         input: &mut BytesMut,
@@ -40,23 +42,24 @@ impl AnswerReader {
         let mut read = 0;
         let end = loop {
             let rest = &input[read..];
+            if let Some(length) = self.read_by_layouts(rest, answers) {
+                read += length;
+                continue;
+            }
             let extent = match measure(rest, limits) {
                 Ok(Some(extent)) => extent,
                 Ok(None) => break Ok(None),
                 Err(error) => break Err(error),
             };
-            let header = &rest[extent.header()];
-            if self.read_known(header, extent.encoding, answers) {
-                if extent.has_body() {
-                    input.advance(std::mem::take(&mut read));
-                    if let Some(answer) = answers.last_mut() {
-                        answer.set_body(take_body(input, extent));
-                    }
-                } else {
-                    read += extent.total;
+            if self.read_by_skeletons(rest, extent, answers) {
+                input.advance(std::mem::take(&mut read));
+                let body = take_body(input, extent);
+                if let (false, Some(answer)) = (body.is_empty(), answers.last_mut()) {
+                    answer.set_body(body);
                 }
                 continue;
             }
+            let header = &rest[extent.header()];
             let mut command = match self.read_unknown(header, extent.encoding, limits) {
                 Ok(command) => command,
                 Err(error) => break Err(error),
@@ -72,24 +75,28 @@ impl AnswerReader {
         end
     }
 
-    /// Reads a header like one that came before, and puts the answer without its body behind the others.
+    /// Reads the first frame if it is laid out like one that came before; returns its length.
     #[inline]
-    fn read_known(&mut self, header: &[u8], encoding: HeaderEncoding, answers: &mut Vec<Answer>) -> bool {
-        for layout in &self.layouts {
-            if layout.fits(header, encoding) {
-                if let Some((opaque, values)) = layout.read(header, &mut self.room) {
-                    answers.push(Answer::known(Arc::clone(layout.skeleton()), opaque, values));
-                    return true;
-                }
+    fn read_by_layouts(&mut self, input: &[u8], answers: &mut Vec<Answer>) -> Option<usize> {
+        for (at, layout) in self.layouts.iter().enumerate() {
+            let Some(frame) = layout.whole_frame(input) else { continue };
+            if let Some(opaque) = layout.read(frame, &mut self.room) {
+                let values = self.room.values(layout.bounds());
+                answers.push(Answer::known(Arc::clone(layout.skeleton()), opaque, values));
+                self.latest = at;
+                self.misses = 0;
+                return Some(frame.len());
             }
         }
-        self.read_by_skeletons(header, encoding, answers)
+        None
     }
 
+    /// Reads the header of the first frame if it is like one that came before, and puts the answer without its body behind the others.
     #[inline(never)]
-    fn read_by_skeletons(&mut self, header: &[u8], encoding: HeaderEncoding, answers: &mut Vec<Answer>) -> bool {
+    fn read_by_skeletons(&mut self, input: &[u8], extent: Extent, answers: &mut Vec<Answer>) -> bool {
+        let header = &input[extent.header()];
         for (at, skeleton) in self.known.iter().enumerate() {
-            if skeleton.encoding() != encoding {
+            if skeleton.encoding() != extent.encoding {
                 continue;
             }
             let mut values = Values::default();
@@ -99,7 +106,9 @@ impl AnswerReader {
                 self.known.swap(0, at);
             }
             self.misses = 0;
-            self.learn_layout(&skeleton, header, &values);
+            if !extent.has_body() {
+                self.learn_layout(&skeleton, &input[..extent.total], &values);
+            }
             answers.push(Answer::known(skeleton, opaque, values));
             return true;
         }
@@ -124,13 +133,13 @@ impl AnswerReader {
         Ok(command)
     }
 
-    fn learn_layout(&mut self, skeleton: &Arc<Skeleton>, header: &[u8], values: &Values) {
+    fn learn_layout(&mut self, skeleton: &Arc<Skeleton>, frame: &[u8], values: &Values) {
         self.strays = self.strays.wrapping_add(1);
         if self.layouts.len() < LAYOUTS {
-            self.layouts.extend(Layout::learn(skeleton, header, values));
+            self.layouts.extend(Layout::learn(skeleton, frame, values));
         } else if self.strays % RARELY == 0 {
             // Where lengths keep changing, some of the old ones will come again, too.
-            if let Some(layout) = Layout::learn(skeleton, header, values) {
+            if let Some(layout) = Layout::learn(skeleton, frame, values) {
                 self.layouts[self.strays / RARELY % LAYOUTS] = layout;
             }
         }
@@ -145,6 +154,11 @@ impl AnswerReader {
                     self.forget();
                 }
                 return;
+            }
+        }
+        if let Some(latest) = self.layouts.get(self.latest) {
+            if let Some(at) = self.known.iter().position(|known| Arc::ptr_eq(known, latest.skeleton())) {
+                self.known.swap(0, at);
             }
         }
         self.known.truncate(KEPT - 1);

@@ -306,15 +306,16 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
 /// The integer that `text` is, as [`integer`] reads it, and all of it.
 #[inline]
 pub(super) fn whole_integer(text: &[u8]) -> Option<i32> {
-    // As long as the opaques of this side are, and in their range.
-    if let [first @ b'1'..=b'2', second @ b'0'..=b'9', rest @ ..] = text {
-        if let Ok(word) = rest.try_into() {
-            let (value, 8) = eight_digits(u64::from_le_bytes(word)) else { return None };
-            let leading = i64::from(first - b'0') * 10 + i64::from(second - b'0');
-            return i32::try_from(leading * 100_000_000 + value).ok();
-        }
-    }
     integer(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
+}
+
+/// The same of ten digits.
+#[inline]
+pub(super) fn ten_digits(text: &[u8; 10]) -> Option<i32> {
+    let [first @ b'1'..=b'2', second @ b'0'..=b'9', rest @ ..] = text else { return None };
+    let (value, 8) = eight_digits(u64::from_le_bytes(*rest)) else { return None };
+    let leading = i64::from(first - b'0') * 10 + i64::from(second - b'0');
+    i32::try_from(leading * 100_000_000 + value).ok()
 }
 
 /// The number that the digits at the start of a word make, and how many there are; all of them worked out side by side.
@@ -383,17 +384,36 @@ mod tests {
 
     #[test]
     fn a_whole_integer_is_one_with_nothing_behind_it() {
-        for text in
-            ["0", "-0", "7", "-7", "07", "", "-", "1000000000", "2073741823", "2147483647", "2147483648", "3000000000"]
-        {
+        for text in ["0", "-0", "7", "-7", "07", "", "-", "123456789", "2147483647", "2147483648", "-2147483648"] {
             assert_eq!(whole_integer(text.as_bytes()), integer(text.as_bytes()).map(|(value, _)| value), "{text}");
         }
-        for at in 0..=10 {
-            let mut text = b"1234567890".to_vec();
-            text.insert(at, b',');
-            assert_eq!(whole_integer(&text), None);
-            text.remove((at + 1) % 11);
-            assert_eq!(whole_integer(&text), None);
+        for text in ["7,", "-7 ", "12345678,", "1234567890}", " 1"] {
+            assert_eq!(whole_integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ten_digits_are_read_as_any_integer() {
+        let texts = [
+            "1000000000",
+            "1999999999",
+            "2073741824",
+            "2147483647",
+            "2147483648",
+            "3000000000",
+            "0123456789",
+            "-123456789",
+        ];
+        for text in texts {
+            let expected = integer(text.as_bytes()).filter(|(value, _)| *value >= 0).map(|(value, _)| value);
+            assert_eq!(ten_digits(text.as_bytes().try_into().unwrap()), expected, "{text}");
+        }
+        for at in 0..10 {
+            for byte in [b'/', b':', b',', b' ', b'-', 0, 0xFF] {
+                let mut text = *b"1234567890";
+                text[at] = byte;
+                assert_eq!(ten_digits(&text), None, "{text:?}");
+            }
         }
     }
 

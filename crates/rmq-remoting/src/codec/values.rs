@@ -44,7 +44,8 @@ impl Values {
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &[u8] {
-        self.text.get(self.start(index)..self.start(index + 1)).unwrap_or_default()
+        let (Some(start), Some(end)) = (self.bounds.get(index), self.bounds.get(index + 1)) else { return &[] };
+        self.text.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
     }
 
     /// ASCII: it was looked at when it was put in.
@@ -86,19 +87,34 @@ impl Room {
         }
     }
 
-    /// The values with these bounds, the last of them at `end`, if they are plain.
+    /// Whether what was put in is plain, as far as `end`, where the last text ends. If not, nothing is in there any more.
     #[inline]
-    pub(super) fn values(&mut self, bounds: Bounds, end: usize) -> Option<Values> {
+    pub(super) fn is_plain(&mut self, end: usize) -> bool {
         // So that all of it can be looked at, whatever its length: behind the last text is nothing odd.
-        *self.0.get_mut(end..)?.first_chunk_mut::<WIDE>()? = [b'0'; WIDE];
-        let text = self.0.first_chunk()?;
-        if is_usual_block(text) || is_plain_block(text) {
-            return Some(Values { text: *text, bounds });
+        match self.0.get_mut(end..).and_then(<[u8]>::first_chunk_mut::<WIDE>) {
+            Some(behind) => *behind = [b'0'; WIDE],
+            None => return false,
         }
-        *self = Self::default();
-        None
+        let plain = is_usual_block(self.text()) || is_plain_block(self.text());
+        if !plain {
+            *self = Self::default();
+        }
+        plain
+    }
+
+    /// What was put in, with its bounds.
+    #[inline]
+    pub(super) fn values(&self, bounds: Bounds) -> Values {
+        Values { text: *self.text(), bounds }
+    }
+
+    #[inline]
+    fn text(&self) -> &[u8; Values::BYTES] {
+        self.0.first_chunk().unwrap_or(&NO_TEXT)
     }
 }
+
+static NO_TEXT: [u8; Values::BYTES] = [0; Values::BYTES];
 
 impl Default for Room {
     fn default() -> Self {
@@ -151,14 +167,14 @@ mod tests {
         let mut room = Room::default();
         for _ in 0..3 {
             assert!(room.put(0, b"0123456789", 3).is_some());
-            assert!(room.put(3, b"abcde\"\\fghijklmnopqrstuvwxyz0123456789", 5).is_some());
-            let values = room.values(bounds, 8).expect("plain texts");
+            assert!(room.put(3, b"abcde\"\\fghijklmnopqrstuvwxyz0123456789", 5).is_some() && room.is_plain(8));
+            let values = room.values(bounds);
             assert_eq!((values.text(0), values.text(1)), ("012", "abcde"));
-            assert!(room.put(0, b"\\\\\"", 3).is_some() && room.values(bounds, 8).is_none(), "odd texts");
-            assert!(room.put(0, &[b'"'; 40], 0).is_some() && room.values(bounds, 0).is_some(), "none");
+            assert!(room.put(0, b"\\\\\"", 3).is_some() && !room.is_plain(8), "odd texts");
+            assert!(room.put(0, &[b'"'; 40], 0).is_some() && room.is_plain(0), "none");
         }
         assert!(room.put(0, b"012", 4).is_none(), "too short a text");
         assert!(room.put(Values::BYTES + 1, &[b'x'; 32], 3).is_none(), "no room");
-        assert!(room.values(bounds, Values::BYTES + 1).is_none(), "no room");
+        assert!(!room.is_plain(Values::BYTES + 1), "no room");
     }
 }

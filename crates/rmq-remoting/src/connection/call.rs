@@ -80,7 +80,7 @@ impl Call {
 impl Future for Call {
     type Output = Result<Answer, RemotingError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if this.done {

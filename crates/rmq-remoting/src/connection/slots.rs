@@ -113,7 +113,8 @@ impl Slots {
     /// Hands an answer to the request with its opaque.
     #[inline]
     pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
-        let Some(number @ 0..) = answer.opaque().checked_sub(FIRST) else { return Delivered::Unknown };
+        // What is below the first one or above the last one has no generation that a slot has.
+        let number = answer.opaque().wrapping_sub(FIRST);
         let index = (number & INDEX_MASK).unsigned_abs();
         let known = match self.entries.get_mut(index as usize) {
             Some(slot) if slot.generation == number >> INDEX_BITS => slot,

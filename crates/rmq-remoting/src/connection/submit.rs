@@ -44,7 +44,7 @@ impl Connection {
     /// Puts a request on the connection if that needs no waiting; its answer wakes `waker`. With the call goes the client's room.
     ///
     /// `None`: something has to be waited for, or the connection has ended; nothing was encoded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_call<F: RequestFrame + ?Sized>(
         self,
         request: &F,

@@ -69,7 +69,7 @@ async fn a_queue_that_the_broker_does_not_have(place: &Place) {
 
 /// `[TIMEOUT_CLEAN_QUEUE]`.
 async fn a_send_queue_that_is_too_slow(place: &Place) {
-    busy(place, "waitTimeMillsInSendQueue", ("0", "5000"), &[ResponseCode::SYSTEM_BUSY]).await;
+    busy(place, "waitTimeMillsInSendQueue", ("0", "30000"), &[ResponseCode::SYSTEM_BUSY]).await;
 }
 
 /// `[REJECTREQUEST]`, `[PCBUSY_CLEAN_QUEUE]`, and in 4.9 `[PC_SYNCHRONIZED]` under the code of all other failures.
@@ -78,7 +78,7 @@ async fn a_page_cache_that_is_busy(place: &Place) {
         Release::V4 => &[ResponseCode::SYSTEM_BUSY, ResponseCode::SYSTEM_ERROR],
         Release::V5 => &[ResponseCode::SYSTEM_BUSY],
     };
-    busy(place, "osPageCacheBusyTimeOutMills", ("-1", "10000"), codes).await;
+    busy(place, "osPageCacheBusyTimeOutMills", ("-1", "60000"), codes).await;
 }
 
 /// Loads a broker whose option makes it busy now and then: without tries the sends fail as busy, with the default ones none fails.

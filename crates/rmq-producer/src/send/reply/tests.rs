@@ -1,6 +1,6 @@
 //! Answers to a send: what Java makes of them (`tests/golden`), and the table of refusals row by row.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::UniqueIdGenerator;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::attempts::{Destination, GoodAttempt};
 use crate::namespace::Namespace;
-use crate::send_result::{MessageId, SendResult};
+use crate::send_result::{MessageId, Receipt, SendResult};
 
 fn answer(code: i32, remark: Option<&str>) -> RemotingCommand {
     let answer = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).response_to(ResponseCode(code));
@@ -56,12 +56,11 @@ fn an_answer_becomes_what_java_makes_of_it() {
             Ok(Stored { status, queue_id, queue_offset }) => {
                 let ids = Arc::new(UniqueIdGenerator::new([10, 9, 9, 9].into(), 1, 7));
                 let destination = Destination { topic: "T".into(), broker_name: "broker-a".into(), address: None, ids };
-                let result = SendResult {
+                let receipt = Receipt {
                     status,
                     message_id: MessageId::Given("".into()),
                     queue_id,
                     queue_offset,
-                    answer: command.into(),
                     stored_by: GoodAttempt {
                         destination: Arc::new(destination),
                         queue_id: 1,
@@ -69,8 +68,8 @@ fn an_answer_becomes_what_java_makes_of_it() {
                         special: None,
                     },
                     elapsed: Duration::ZERO,
-                    shown: OnceLock::new(),
                 };
+                let result = SendResult::new(receipt, command.into());
                 assert_eq!(Some(result.status().name()), text("status"), "{name}");
                 assert_eq!(Some(&**result.queue().broker_name()), expected["queue"]["broker"].as_str(), "{name}");
                 assert_eq!(Some(i64::from(result.queue().queue_id())), expected["queue"]["id"].as_i64(), "{name}");

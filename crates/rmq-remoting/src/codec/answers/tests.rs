@@ -331,6 +331,19 @@ fn a_peer_that_never_says_the_same_twice_is_not_learnt_from_for_ever() {
     assert_eq!(reader.known[0].command().code(), newest, "only one in many is looked at");
 }
 
+#[test]
+fn a_new_kind_now_and_then_is_always_learnt_from_and_never_drives_the_usual_one_away() {
+    let mut reader = taught(HeaderEncoding::Json);
+    for code in 100..200 {
+        compare(&mut reader, &frame(&RemotingCommand::response(ResponseCode(code))));
+        assert_eq!(reader.known[0].command().code(), code);
+        for n in 0..5 {
+            let answer = compare(&mut reader, &frame(&stored(n, HeaderEncoding::Json))).expect("an answer");
+            assert!(answer.is_known(), "{code}: {answer:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
