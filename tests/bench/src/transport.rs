@@ -43,12 +43,11 @@ impl Transport {
         for (name, value) in fields {
             request = request.with_field(name, value);
         }
-        let open = [OpenField::Any("e"), OpenField::Millis("g"), OpenField::Any("i")];
         Ok(Self {
             runtime: runtime::new()?,
             client: RemotingClient::builder().build()?,
             to: Endpoint::parse(address)?,
-            template: Arc::new(RequestTemplate::new(request, open)?),
+            template: Arc::new(RequestTemplate::new(request, [OpenField::Millis("g"), "e".into(), "i".into()])?),
             window,
         })
     }
@@ -102,7 +101,7 @@ impl Sender {
         for number in 0..messages {
             let started = (number % every == 0).then(Instant::now);
             let queue = i32::try_from(number % 8).unwrap_or_default();
-            let values = [queue.into(), SystemClock.now_millis().into(), self.properties.next().into()];
+            let values = [SystemClock.now_millis().into(), queue.into(), self.properties.next().into()];
             let request = self.template.fill(values, &self.body);
             let answer = self.line.invoke_frame(&request, TIMEOUT).await?;
             self.places.check(answer)?;
@@ -122,7 +121,7 @@ impl Sender {
             }
             let started = (number % every == 0).then(Instant::now);
             let queue = i32::try_from(number % 8).unwrap_or_default();
-            let values = [queue.into(), SystemClock.now_millis().into(), self.properties.next().into()];
+            let values = [SystemClock.now_millis().into(), queue.into(), self.properties.next().into()];
             let request = self.template.fill(values, &self.body);
             window.push_back((self.line.submit(&request, TIMEOUT).await?, started));
         }

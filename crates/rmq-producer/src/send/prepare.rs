@@ -128,7 +128,6 @@ impl Prepared {
     }
 
     /// The unique id that was made for it, unless it has one of its own.
-    #[inline]
     pub(super) fn made_id(&self) -> Option<UniqueIdStamp> {
         self.has_made_id.then_some(self.made_id)
     }
@@ -136,10 +135,9 @@ impl Prepared {
     /// The client's unique id.
     #[inline]
     pub(super) fn message_id(&self) -> MessageId {
-        if self.has_made_id {
-            MessageId::Made(self.made_id, OnceLock::new())
-        } else {
-            MessageId::Given(self.message.unique_id().unwrap_or_default().into())
+        match self.made_id() {
+            Some(made) => MessageId::Made(made, OnceLock::new()),
+            None => MessageId::Given(self.message.unique_id().unwrap_or_default().into()),
         }
     }
 
