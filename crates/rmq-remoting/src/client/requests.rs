@@ -49,7 +49,7 @@ impl RemotingClient {
     /// fields where that can be avoided: the quick way for requests that are made again and again, see
     /// [`RequestTemplate`](crate::RequestTemplate).
     ///
-    /// A client with [hooks](RpcHook) turns the request into a command for them, and goes the other way.
+    /// A client with [hooks](crate::RpcHook) turns the request into a command for them, and goes the other way.
     ///
     /// # Errors
     ///
