@@ -91,7 +91,7 @@ impl<V: Send + Sync + 'static> NameTable<V> {
     }
 
     fn place(&self) -> usize {
-        (self.id % COPIES_OF_THREAD as u64) as usize
+        usize::try_from(self.id % COPIES_OF_THREAD as u64).unwrap_or(0)
     }
 }
 
