@@ -99,6 +99,13 @@ impl Properties {
         Iter { wait: self.wait, pairs: self.pairs.iter() }
     }
 
+    /// Whether [`WAIT`] stands in the first place and is plainly true or false, as in nearly every message; and all other pairs in order.
+    #[must_use]
+    #[inline]
+    pub fn split_wait(&self) -> (Option<bool>, Iter<'_>) {
+        (self.wait, self.unchecked())
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -135,8 +135,8 @@ impl UniqueIdGenerator {
 
     #[inline]
     fn since_month_start(&self, ms: i64) -> i64 {
-        // every month has 28 days: as long as no more have passed, it is still the same one
-        let since = ms.saturating_sub(self.month_start_ms.load(Ordering::Relaxed));
+        // every month has 28 days: as long as no more have passed, it is still the same one; a difference that wraps is far from that
+        let since = ms.wrapping_sub(self.month_start_ms.load(Ordering::Relaxed));
         if (0..SHORTEST_MONTH_MS).contains(&since) { since } else { self.look_for_month(ms) }
     }
 

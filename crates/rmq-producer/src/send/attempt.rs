@@ -223,13 +223,13 @@ impl Sender {
         with: impl FnOnce(&Request<'_>) -> Result<R, Box<RemotingError>>,
     ) -> Result<R, Box<RemotingError>> {
         // Taken out, so that nobody is in the way who sends while a waker runs.
-        let mut properties = PROPERTIES.take();
+        let mut properties = PROPERTIES.take().unwrap_or_default();
         self.write_properties(prepared, &mut properties);
         let result = match self.request(target, prepared, &properties, born_timestamp) {
             Ok(request) => with(&request),
             Err(error) => Err(Box::new(RemotingError::Encode(error))),
         };
-        PROPERTIES.set(properties);
+        PROPERTIES.set(Some(properties));
         result
     }
 
@@ -358,5 +358,6 @@ fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elaps
 }
 
 thread_local! {
-    static PROPERTIES: Cell<HeaderText> = const { Cell::new(HeaderText::new()) };
+    /// Boxed, as it is taken out and put back with every send.
+    static PROPERTIES: Cell<Option<Box<HeaderText>>> = const { Cell::new(None) };
 }

@@ -127,7 +127,7 @@ impl Sender {
     ///
     /// # Errors
     /// No header can carry what is the same for every message of the lane.
-    #[inline]
+    #[inline(always)]
     pub(super) fn request<'a>(
         &self,
         target: &'a Target,

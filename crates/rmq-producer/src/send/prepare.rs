@@ -35,16 +35,16 @@ pub(super) struct Reconsumed {
 
 impl Sender {
     /// Gives a valid message its unique id, unless it has one, and what `compressed` made of its body.
+    #[inline(always)]
     pub(super) fn prepare(&self, prepared: &mut Prepared, compressed: Option<Compressed>, now_millis: i64) {
         if prepared.message.unique_id().is_none() {
             prepared.give_id(self.ids.next_stamp(now_millis));
         }
-        let mut sys_flag = SysFlag::default();
-        if let Some((packed, kind)) = compressed {
-            prepared.packed = Some(Box::new(packed));
-            sys_flag = sys_flag.with_compression(kind);
-        }
-        prepared.sys_flag = sys_flag.with_transaction(transaction(&prepared.message)).0;
+        let packed = match compressed {
+            Some(compressed) => prepared.pack(compressed),
+            None => SysFlag::default(),
+        };
+        prepared.sys_flag = packed.with_transaction(transaction(&prepared.message)).0;
     }
 }
 
@@ -86,6 +86,13 @@ impl Prepared {
             packed: None,
             sys_flag: 0,
         }
+    }
+
+    /// Sends the body in another form, which the flag tells.
+    #[inline(never)]
+    fn pack(&mut self, (packed, kind): Compressed) -> SysFlag {
+        self.packed = Some(Box::new(packed));
+        SysFlag::default().with_compression(kind)
     }
 
     /// Sends another message instead of the caller's, which is given back when the send fails.

@@ -1,9 +1,9 @@
 //! The text of a message's properties, in the form in which the header of a send carries it.
 //!
-//! Those that every message of a producer has are rendered beforehand; the message's own are written in their order.
+//! What every message of a producer has is rendered beforehand; the message's own are written in their order.
 
 use rmq_message::property_key::{self, UNIQ_KEY};
-use rmq_message::{NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, Properties, UniqueIdGenerator};
+use rmq_message::{NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, Properties, UniqueId, UniqueIdGenerator};
 use rmq_remoting::{HeaderEncoding, HeaderPiece, HeaderText};
 
 use super::Sender;
@@ -13,70 +13,78 @@ use crate::namespace::is_retry_topic;
 /// What the messages of one producer have in common.
 pub(super) struct PropertyText {
     encoding: HeaderEncoding,
-    /// The property that every message begins with.
-    wait: HeaderPiece,
-    /// Name of the unique id.
-    unique_id: HeaderPiece,
-    /// The same, with what ids mostly begin with.
-    unique_id_prefix: HeaderPiece,
+    /// What nearly all begin with: the property that says what to wait for, and the unique id but for its last digits.
+    front: HeaderPiece,
     /// With its value.
     instance_id: Option<HeaderPiece>,
 }
 
 impl PropertyText {
     pub(super) fn new(encoding: HeaderEncoding, namespace: Option<&str>, ids: &UniqueIdGenerator) -> Self {
-        let property =
-            |name: &str, value: &str| HeaderPiece::new(&Properties::from_iter([(name.to_owned(), value)]).encode());
+        let text = |pairs: &[(&'static str, &str)]| Properties::from_iter(pairs.iter().copied()).encode();
+        let front = text(&[(property_key::WAIT, wait_text(true)), (UNIQ_KEY, ids.prefix())]);
+        let instance_id = namespace.map(|namespace| text(&[(property_key::INSTANCE_ID, namespace)]));
         Self {
             encoding,
-            wait: property(property_key::WAIT, WAITS),
-            unique_id: HeaderPiece::new(&format!("{UNIQ_KEY}{NAME_VALUE_SEPARATOR}")),
-            unique_id_prefix: HeaderPiece::new(&format!("{UNIQ_KEY}{NAME_VALUE_SEPARATOR}{}", ids.prefix())),
-            instance_id: namespace.map(|namespace| property(property_key::INSTANCE_ID, namespace)),
+            front: HeaderPiece::new(front.trim_end_matches(PROPERTY_SEPARATOR)),
+            instance_id: instance_id.as_deref().map(HeaderPiece::new),
         }
     }
 
-    /// Writes the properties of a message as the broker gets them, with those that are added here.
+    /// Writes the properties of a message as the broker gets them, with those that are added here: the unique id behind the property that
+    /// all have, the message's own, and the namespace.
     #[inline]
     fn write(&self, prepared: &Prepared, ids: &UniqueIdGenerator, text: &mut HeaderText) {
         text.begin(self.encoding);
-        let of_retry_topic = is_retry_topic(prepared.message().topic());
-        let is_replaced = |name: &str| self.instance_id.is_some() && name == property_key::INSTANCE_ID;
-        let is_moved = |name: &str| of_retry_topic && Reconsumed::PROPERTIES.contains(&name);
-        for (name, value) in prepared.message().properties() {
-            if !is_replaced(name) && !is_moved(name) {
-                self.put(name, value, text);
-            }
+        let (wait, own) = prepared.message().properties().split_wait();
+        let made = prepared.made_id();
+        match (wait, made.and_then(|made| ids.end(made))) {
+            (Some(true), Some(end)) => text.push_around(&self.front, end, PROPERTY_SEPARATOR),
+            _ => begin_unusually(wait, made.map(|made| ids.id(made)), text),
         }
-        if let Some(made) = prepared.made_id() {
-            match ids.end(made) {
-                Some(end) => {
-                    text.push_piece(&self.unique_id_prefix);
-                    text.push_utf8(&end);
-                }
-                None => {
-                    text.push_piece(&self.unique_id);
-                    text.push(ids.id(made).as_str());
-                }
-            }
-            text.push_char(PROPERTY_SEPARATOR);
+        if own.len() > 0 {
+            self.write_own(prepared, text);
         }
         if let Some(instance_id) = &self.instance_id {
             text.push_piece(instance_id);
         }
     }
 
-    #[inline]
-    fn put(&self, name: &str, value: &str, text: &mut HeaderText) {
-        if name == property_key::WAIT && value == WAITS {
-            text.push_piece(&self.wait);
-            return;
+    // Not part of the function above, which is all that many messages need.
+    #[inline(never)]
+    fn write_own(&self, prepared: &Prepared, text: &mut HeaderText) {
+        let (_, own) = prepared.message().properties().split_wait();
+        let of_retry_topic = is_retry_topic(prepared.message().topic());
+        let is_replaced = |name: &str| self.instance_id.is_some() && name == property_key::INSTANCE_ID;
+        let is_moved = |name: &str| of_retry_topic && Reconsumed::PROPERTIES.contains(&name);
+        for (name, value) in own {
+            if !is_replaced(name) && !is_moved(name) {
+                put(name, value, text);
+            }
         }
-        text.push(name);
-        text.push_char(NAME_VALUE_SEPARATOR);
-        text.push(value);
-        text.push_char(PROPERTY_SEPARATOR);
     }
+}
+
+#[inline(never)]
+fn begin_unusually(wait: Option<bool>, made: Option<UniqueId>, text: &mut HeaderText) {
+    if let Some(wait) = wait {
+        put(property_key::WAIT, wait_text(wait), text);
+    }
+    if let Some(made) = made {
+        put(UNIQ_KEY, made.as_str(), text);
+    }
+}
+
+#[inline]
+fn put(name: &str, value: &str, text: &mut HeaderText) {
+    text.push(name);
+    text.push_char(NAME_VALUE_SEPARATOR);
+    text.push(value);
+    text.push_char(PROPERTY_SEPARATOR);
+}
+
+fn wait_text(wait: bool) -> &'static str {
+    if wait { "true" } else { "false" }
 }
 
 impl Sender {
@@ -86,13 +94,34 @@ impl Sender {
     }
 }
 
-const WAITS: &str = "true";
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use rmq_message::Message;
+
+    /// The pairs of a text, in whatever order they stand.
+    fn pairs(text: &str) -> Vec<&str> {
+        let mut pairs: Vec<_> = text.split_inclusive(PROPERTY_SEPARATOR).collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
+    #[test]
+    fn a_message_that_says_nothing_special_begins_with_its_id() {
+        let ids = UniqueIdGenerator::new([10, 0, 0, 1].into(), 4711, 42);
+        for encoding in [HeaderEncoding::Json, HeaderEncoding::Rocketmq] {
+            let common = PropertyText::new(encoding, Some("space"), &ids);
+            let mut prepared = Prepared::new(Message::new("orders", "body").tag("paid"));
+            let made = ids.next_stamp(1_793_491_200_000);
+            prepared.give_id(made);
+            let mut text = HeaderText::new();
+            common.write(&prepared, &ids, &mut text);
+            let id = ids.id(made);
+            let expected = [("WAIT", "true"), (UNIQ_KEY, id.as_str()), ("TAGS", "paid"), ("INSTANCE_ID", "space")];
+            assert_eq!(text.text(), Properties::from_iter(expected).encode());
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
@@ -105,6 +134,7 @@ mod tests {
             given in proptest::collection::vec(("[ -~]{1,20}|.{1,20}|INSTANCE_ID|WAIT", "[ -~]{1,60}|.{1,20}"), 0..5),
             clock in proptest::collection::vec(1_793_491_200_000..1_793_491_210_000_i64, 1..4),
             of_retry_topic in any::<bool>(),
+            has_id in any::<bool>(),
         ) {
             let ids = UniqueIdGenerator::new([10, 0, 0, 1].into(), 4711, 42);
             let common = PropertyText::new(encoding, namespace.as_deref(), &ids);
@@ -114,6 +144,9 @@ mod tests {
                 let mut message = Message::new(topic, "body").wait_store_ok(wait);
                 message.properties_mut().extend(given.clone());
                 message.properties_mut().set(property_key::RECONSUME_TIME, "3");
+                if has_id {
+                    message.properties_mut().set(UNIQ_KEY, "given before");
+                }
 
                 let mut expected = message.properties().clone();
                 if of_retry_topic {
@@ -123,16 +156,19 @@ mod tests {
                     expected.remove(property_key::INSTANCE_ID);
                 }
                 let mut prepared = Prepared::new(message);
-                let made = ids.next_stamp(now);
-                prepared.give_id(made);
-                expected.set(UNIQ_KEY, ids.id(made).as_str());
+                if !has_id {
+                    let made = ids.next_stamp(now);
+                    prepared.give_id(made);
+                    expected.set(UNIQ_KEY, ids.id(made).as_str());
+                }
                 if let Some(namespace) = &namespace {
                     expected.set(property_key::INSTANCE_ID, namespace.as_str());
                 }
 
                 let mut text = HeaderText::new();
                 common.write(&prepared, &ids, &mut text);
-                prop_assert_eq!(text.text(), expected.encode());
+                let (written, expected) = (text.text(), expected.encode());
+                prop_assert_eq!(pairs(&written), pairs(&expected));
             }
         }
     }

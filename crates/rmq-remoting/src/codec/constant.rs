@@ -42,7 +42,7 @@ impl Constant {
     }
 }
 
-const SHORT: usize = 48;
+const SHORT: usize = 64;
 
 #[cfg(test)]
 mod tests {

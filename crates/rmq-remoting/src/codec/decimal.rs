@@ -57,18 +57,19 @@ pub(super) fn is_of_ten(value: u32) -> bool {
 }
 
 /// The last ten digits of a number.
-#[inline]
+#[inline(always)]
 pub(super) fn ten_digits(value: u32) -> [u8; 10] {
     let [first, second] = two_digits(u64::from(value) / OF_NINE);
     let [a, b, c, d, e, f, g, h] = eight_digits(u64::from(value) % OF_NINE);
     [first, second, a, b, c, d, e, f, g, h]
 }
 
-/// The digits of a time in milliseconds, which has thirteen from 2001 to 2286. Many requests have the same, so the last one is kept.
+/// Writes the digits of a time in milliseconds, which has thirteen from 2001 to 2286. Many requests have the same, so the last one is kept.
 #[inline]
-pub(super) fn millis(value: u64) -> Option<[u8; 13]> {
+pub(super) fn put_millis(value: u64, place: &mut [u8; 13]) -> Option<()> {
     let (known, digits) = LAST_MILLIS.get();
-    if known == value { Some(digits) } else { new_millis(value) }
+    *place = if known == value { digits } else { new_millis(value)? };
+    Some(())
 }
 
 fn new_millis(value: u64) -> Option<[u8; 13]> {
@@ -175,7 +176,8 @@ mod tests {
                 assert_eq!(is_of_ten(value), expected.len() == 10, "{value}");
                 assert_eq!(ten_digits(value).as_slice(), format!("{value:010}").as_bytes());
             }
-            assert_eq!(millis(value).as_ref().map(|digits| &digits[..]), of(13), "{value}");
+            let mut digits = [0; 13];
+            assert_eq!(put_millis(value, &mut digits).map(|()| &digits[..]), of(13), "{value}");
         }
     }
 }

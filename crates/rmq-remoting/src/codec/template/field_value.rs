@@ -27,12 +27,11 @@ impl FieldValue<'_> {
     }
 
     /// Writes what stands between the quotes of a JSON header. `None`: there is not enough room, or it has to be escaped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write_json<'p>(&self, pen: Pen<'p>) -> Option<Pen<'p>> {
         match self {
             Self::Number(number) => decimal::write(u64::try_from(*number).ok()?, pen),
-            Self::Text(text) if json::writer::is_raw(text.as_bytes()) => pen.text(text.as_bytes()),
-            Self::Text(_) => None,
+            Self::Text(text) => write_raw(text.as_bytes(), pen),
             Self::Header(text) => pen.slice(text.carried(HeaderEncoding::Json)?),
         }
     }
@@ -83,6 +82,12 @@ impl FieldValue<'_> {
             },
         }
     }
+}
+
+/// Writes a text, if nothing of it has to be escaped. Not part of the hot way: what is sent often comes as [`HeaderText`].
+#[inline(never)]
+fn write_raw<'p>(text: &[u8], pen: Pen<'p>) -> Option<Pen<'p>> {
+    if json::writer::is_raw(text) { pen.text(text) } else { None }
 }
 
 impl From<i32> for FieldValue<'_> {

@@ -21,8 +21,10 @@ pub(super) struct Slotted {
     front: Box<[u8]>,
     /// A time: where in the front, and of which field.
     millis: Option<(usize, usize)>,
-    /// Values behind the front, each with what is constant behind it; but for the last one, behind which the back comes.
+    /// Values behind the front, each with what is constant behind it.
     holes: Box<[(usize, Constant)]>,
+    /// The last value, behind which the back comes.
+    last: Option<usize>,
     back: Box<[u8]>,
     opaque: Opaque,
     /// Where in the front the ext block of a binary header begins.
@@ -43,10 +45,17 @@ impl Slotted {
         let Recorded { bytes, millis, opaque, block, holes } = recorded;
         let front = holes.first().map_or(0, |(at, _)| *at);
         let back = holes.last().map_or(0, |(at, _)| *at);
-        let ends = holes.iter().skip(1).map(|(at, _)| *at).chain([back]);
-        let holes = holes.iter().zip(ends).map(|((at, hole), end)| match hole {
-            Hole::Json(index) | Hole::Binary(index) => Some((*index, Constant::new(&bytes[*at..end]))),
+        let value = |hole: &Hole| match hole {
+            Hole::Json(index) | Hole::Binary(index) => Some(*index),
             Hole::Opaque => None,
+        };
+        let last = match holes.last() {
+            Some((_, hole)) => Some(value(hole)?),
+            None => None,
+        };
+        let holes = holes.windows(2).map(|pair| match pair {
+            [(at, hole), (end, _)] => Some((value(hole)?, Constant::new(&bytes[*at..*end]))),
+            _ => None,
         });
         let opaque = match encoding {
             HeaderEncoding::Json => Opaque::InBack((*opaque)?.checked_sub(back)?),
@@ -55,6 +64,7 @@ impl Slotted {
         Some(Self {
             encoding,
             holes: holes.collect::<Option<_>>()?,
+            last,
             front: bytes[..front].into(),
             millis: *millis,
             back: bytes[back..].into(),
@@ -83,7 +93,7 @@ impl Slotted {
         let before = pen.left();
         let (front, mut pen) = pen.piece(&self.front)?;
         if let Some((at, index)) = self.millis {
-            put_over(front, at, decimal::millis(values[index].number()?)?)?;
+            decimal::put_millis(values[index].number()?, slot(front, at)?)?;
         }
         let behind_front = pen.left();
         match self.encoding {
@@ -91,24 +101,30 @@ impl Slotted {
                 for (index, piece) in &self.holes {
                     pen = piece.write(values[*index].write_json(pen)?)?;
                 }
+                if let Some(last) = self.last {
+                    pen = values[last].write_json(pen)?;
+                }
             }
             HeaderEncoding::Rocketmq => {
                 for (index, piece) in &self.holes {
                     pen = piece.write(values[*index].write_binary(pen)?)?;
                 }
+                if let Some(last) = self.last {
+                    pen = values[last].write_binary(pen)?;
+                }
             }
         }
         let (back, pen) = pen.piece(&self.back)?;
         match self.opaque {
-            Opaque::InFront(at) => put_over(front, at, opaque.to_be_bytes())?,
+            Opaque::InFront(at) => *slot(front, at)? = opaque.to_be_bytes(),
             Opaque::InBack(at) => {
                 let opaque = u32::try_from(opaque).ok().filter(|opaque| decimal::is_of_ten(*opaque))?;
-                put_over(back, at, decimal::ten_digits(opaque))?;
+                *slot(back, at)? = decimal::ten_digits(opaque);
             }
         }
         if let Some(block) = self.block {
             let length = front.len() - block + behind_front - pen.left();
-            put_over(front, block.checked_sub(4)?, i32::try_from(length).ok()?.to_be_bytes())?;
+            *slot(front, block.checked_sub(4)?)? = i32::try_from(length).ok()?.to_be_bytes();
         }
 
         let header = before - pen.left();
@@ -124,7 +140,6 @@ impl Slotted {
 }
 
 #[inline]
-fn put_over<const N: usize>(piece: &mut [u8], at: usize, bytes: [u8; N]) -> Option<()> {
-    *piece.get_mut(at..)?.first_chunk_mut()? = bytes;
-    Some(())
+fn slot<const N: usize>(piece: &mut [u8], at: usize) -> Option<&mut [u8; N]> {
+    piece.get_mut(at..)?.first_chunk_mut()
 }
