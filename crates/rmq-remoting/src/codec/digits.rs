@@ -23,6 +23,13 @@ pub(crate) fn whole_number(text: &[u8]) -> Option<u64> {
     }
 }
 
+/// The number that ten digits are.
+#[inline]
+pub(super) fn ten_digits(text: &[u8; 10]) -> Option<u64> {
+    let (leading, rest) = text.split_first_chunk::<2>()?;
+    Some(few(leading)? * EIGHT_DIGITS + eight(digits(*rest.first_chunk()?))?)
+}
+
 /// The number that the digits at the start of a word make, and how many there are.
 #[inline]
 pub(super) fn leading_number(word: [u8; 8]) -> (i64, usize) {
@@ -86,6 +93,9 @@ mod tests {
                 let text = format!("{number:0width$}");
                 let expected = (text.len() <= 16).then_some(number);
                 assert_eq!(whole_number(text.as_bytes()), expected, "{text}");
+                if let Ok(ten) = text.as_bytes().try_into() {
+                    assert_eq!(ten_digits(ten), expected, "{text}");
+                }
             }
         }
         assert_eq!(whole_number(b""), None);
@@ -100,6 +110,7 @@ mod tests {
                         let mut text = vec![filling; length];
                         text[at] = byte;
                         assert_eq!(whole_number(&text), None, "{text:?}");
+                        assert_eq!(text.first_chunk().and_then(ten_digits).is_some(), length >= 10 && at >= 10);
                         let Some(word) = text.first_chunk() else { continue };
                         let digits = at.min(8);
                         let number = text[..digits].iter().fold(0, |number, byte| number * 10 + i64::from(byte - b'0'));

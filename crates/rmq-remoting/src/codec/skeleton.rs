@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::digits::{leading_number, whole_number};
+use super::digits::{leading_number, ten_digits};
 use super::plain_text::{is_plain, plain_run};
 use super::values::Values;
 use super::{FrameLimits, binary, json};
@@ -308,8 +308,8 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
 #[inline]
 pub(super) fn whole_integer(text: &[u8]) -> Option<i32> {
     // As long as the opaques of this side are.
-    if let (10, Some(b'1'..=b'9')) = (text.len(), text.first()) {
-        return whole_number(text).and_then(|number| i32::try_from(number).ok());
+    if let Ok(ten @ [b'1'..=b'9', ..]) = <&[u8; 10]>::try_from(text) {
+        return ten_digits(ten).and_then(|number| i32::try_from(number).ok());
     }
     integer(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
 }
