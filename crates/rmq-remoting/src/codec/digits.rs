@@ -3,23 +3,30 @@
 //! What is read is digits and nothing else: signs, and what does not fit, are the callers'.
 
 /// The number that all of `text` is, if it is one to sixteen digits and nothing else.
-#[inline]
+#[inline(always)]
 pub(crate) fn whole_number(text: &[u8]) -> Option<u64> {
-    let length = text.len();
-    match length {
-        // Blocks that overlap: no digit is looked at alone.
-        9..=16 => {
-            let leading = eight(digits(*text.first_chunk()?) << (8 * (16 - length)))?;
-            Some(leading * EIGHT_DIGITS + eight(digits(*text.last_chunk()?))?)
-        }
-        4..=8 => {
+    match text {
+        [digit] => Some(u64::from(digit.wrapping_sub(b'0'))).filter(|number| *number < 10),
+        [_, _, _, _, ..] if text.len() <= 8 => {
+            // Blocks that overlap: no digit is looked at alone. Zeros come in front, where the lower bytes are.
             let first = u64::from(u32::from_le_bytes(*text.first_chunk()?));
             let last = u64::from(u32::from_le_bytes(*text.last_chunk()?));
-            let word = first | (last << (8 * (length - 4)));
-            eight((word << (8 * (8 - length))) ^ (ZEROS << (8 * (8 - length))))
+            let word = (last << 32) | (first << (8 * (8 - text.len())));
+            eight(word ^ (ZEROS << (8 * (8 - text.len()))))
         }
-        1..=3 => few(text),
-        _ => None,
+        _ => other_number(text),
+    }
+}
+
+#[inline(never)]
+fn other_number(text: &[u8]) -> Option<u64> {
+    match text.len() {
+        0 | 17.. => None,
+        9.. => {
+            let leading = digits(*text.first_chunk()?) << (8 * (16 - text.len()));
+            Some(eight(leading)? * EIGHT_DIGITS + eight(digits(*text.last_chunk()?))?)
+        }
+        _ => few(text),
     }
 }
 

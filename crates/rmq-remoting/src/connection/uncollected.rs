@@ -36,7 +36,7 @@ impl Uncollected {
     }
 
     /// Takes the answer out. `None`: it was collected before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn collect(&mut self, place: Place) -> Option<Answer> {
         let answer = self.answers.get_mut(place.0 as usize)?;
         if answer.is_some() {
