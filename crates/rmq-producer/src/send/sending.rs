@@ -30,10 +30,7 @@ pub(crate) struct Sending<'a, W: Wait> {
     state: State<'a, W>,
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one, and it is large so that it needs no allocation"
-)]
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one, and is here to do without a box")]
 enum State<'a, W: Wait> {
     Here(Here<'a, W>),
     Boxed { going_on: BoxFuture<'a, Result<W::Sent, SendError>>, _inside: Option<Inside<&'a Gate>> },
