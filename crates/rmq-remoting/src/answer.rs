@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::codec::{Field, Skeleton, Values};
+use crate::codec::{Field, Skeleton, Values, whole_number};
 use crate::{ExtFields, ExtFieldsIter, HeaderEncoding, RemotingCommand, ResponseCode};
 
 /// The answer to a request.
@@ -231,19 +231,11 @@ impl<'a> FieldText<'a> {
     /// The value as a number, which must be an integer in decimal, with a sign or without, as for [`i64::from_str`](std::str::FromStr).
     #[inline]
     pub fn as_i64(self) -> Option<i64> {
-        // What may be no number or overflow goes the long way.
-        if self.0.is_empty() || self.0.len() > SURELY_SMALL {
-            return self.parse();
+        // What has a sign, is no number or is very long goes the long way.
+        match whole_number(self.0) {
+            Some(number) => i64::try_from(number).ok(),
+            None => self.parse(),
         }
-        let mut number = 0;
-        for byte in self.0 {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return self.parse();
-            }
-            number = number * 10 + i64::from(digit);
-        }
-        Some(number)
     }
 
     #[cold]
@@ -257,9 +249,6 @@ impl fmt::Debug for FieldText<'_> {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
-
-/// Digits of a number that fits into 64 bits whatever they are.
-const SURELY_SMALL: usize = 18;
 
 impl ExactSizeIterator for AnswerFields<'_> {}
 
@@ -313,6 +302,12 @@ mod tests {
             "+7",
             "007",
             "12a",
+            "1234",
+            "12345678",
+            "-12345678",
+            "123456789",
+            "1234567890123456",
+            "12345678901234567",
             " 1",
             "999999999999999999",
             "9223372036854775807",

@@ -11,6 +11,7 @@ mod answers;
 mod binary;
 mod constant;
 mod decimal;
+mod digits;
 mod foreign;
 mod header_text;
 mod json;
@@ -27,6 +28,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 pub(crate) use answers::AnswerReader;
+pub(crate) use digits::whole_number;
 pub use header_text::{HeaderPiece, HeaderText};
 pub use limits::FrameLimits;
 pub(crate) use pen::Pen;

@@ -53,7 +53,7 @@ pub(super) fn read(answer: &Answer, addr: &Endpoint, places: &Places) -> Result<
 
 impl Places {
     /// Queue and place in it, if the header has them and an id.
-    #[inline]
+    #[inline(always)]
     fn read(&self, answer: &Answer) -> Option<(i32, i64)> {
         let mut places = self.0.load(Ordering::Relaxed);
         if answer.fields_id() != Some(places >> ID_SHIFT) {

@@ -75,17 +75,56 @@ impl AnswerReader {
         end
     }
 
-    /// Reads the first frame if it is laid out like one that came before; returns its length.
+    /// Takes the answers at the start of `input` that are laid out like earlier ones, `most` of them at most, and hands each out before
+    /// it is put together. Returns how many there were. What follows is for [`read`](Self::read).
     #[inline]
+    pub(crate) fn read_alike(
+        &mut self,
+        input: &mut BytesMut,
+        most: usize,
+        mut hand_out: impl FnMut(Alike<'_>),
+    ) -> usize {
+        let (mut read, mut count) = (0, 0);
+        while count < most {
+            let Some(found) = self.find_layout(&input[read..]) else { break };
+            let Some(layout) = self.layouts.get(self.latest) else { break };
+            read += found.length;
+            count += 1;
+            hand_out(Alike { layout, room: &self.room, opaque: found.opaque });
+        }
+        if count > 0 {
+            self.misses = 0;
+        }
+        input.advance(read);
+        count
+    }
+
+    /// Reads the first frame if it is laid out like one that came before; returns its length.
+    #[inline(never)]
     fn read_by_layouts(&mut self, input: &[u8], answers: &mut Vec<Answer>) -> Option<usize> {
-        for (at, layout) in self.layouts.iter().enumerate() {
-            let Some(frame) = layout.whole_frame(input) else { continue };
-            if let Some(opaque) = layout.read(frame, &mut self.room) {
-                let values = self.room.values(layout.bounds());
-                answers.push(Answer::known(Arc::clone(layout.skeleton()), opaque, values));
-                self.latest = at;
-                self.misses = 0;
-                return Some(frame.len());
+        let Found { opaque, length } = self.find_layout(input)?;
+        let layout = self.layouts.get(self.latest)?;
+        answers.push(Alike { layout, room: &self.room, opaque }.answer());
+        self.misses = 0;
+        Some(length)
+    }
+
+    /// Makes that layout the latest one which the first frame has, and reads its values into the room.
+    #[inline(always)]
+    fn find_layout(&mut self, input: &[u8]) -> Option<Found> {
+        // Most are as the one before.
+        let mut at = self.latest;
+        for _ in 0..=self.layouts.len() {
+            if let Some(layout) = self.layouts.get(at) {
+                if let Some(frame) = layout.whole_frame(input) {
+                    if let Some(opaque) = layout.read(frame, &mut self.room) {
+                        self.latest = at;
+                        return Some(Found { opaque, length: frame.len() });
+                    }
+                }
+                at += 1;
+            } else {
+                at = 0;
             }
         }
         None
@@ -169,6 +208,26 @@ impl AnswerReader {
     /// Drops the layouts of skeletons that are not known any more.
     fn forget(&mut self) {
         self.layouts.retain(|layout| self.known.iter().any(|known| Arc::ptr_eq(known, layout.skeleton())));
+    }
+}
+
+/// A frame that was read by the latest layout.
+struct Found {
+    opaque: i32,
+    length: usize,
+}
+
+/// An answer laid out like an earlier one. It is put together where it is to stay, because every move of it costs.
+pub(crate) struct Alike<'a> {
+    layout: &'a Layout,
+    room: &'a Room,
+    pub(crate) opaque: i32,
+}
+
+impl Alike<'_> {
+    #[inline(always)]
+    pub(crate) fn answer(&self) -> Answer {
+        Answer::known(Arc::clone(self.layout.skeleton()), self.opaque, self.room.values(self.layout.bounds()))
     }
 }
 

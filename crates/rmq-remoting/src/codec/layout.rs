@@ -90,7 +90,7 @@ impl Layout {
     }
 
     /// Reads such a frame: its opaque, and its texts into `room`. `None` when it does not match.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&self, frame: &[u8], room: &mut Room) -> Option<i32> {
         let mut differs = [0; BLOCK];
         for (new, old) in frame.chunks_exact(BLOCK).zip(&self.blocks) {
@@ -141,5 +141,5 @@ impl Block {
 /// Bytes of the length of a text in a binary header.
 const TEXT_LENGTH: usize = 4;
 
-/// Two of the registers that every processor has.
-const BLOCK: usize = 32;
+/// Four of the registers that every processor has.
+const BLOCK: usize = 64;

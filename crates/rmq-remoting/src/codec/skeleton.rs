@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::digits::{leading_number, ten_digits};
 use super::plain_text::{is_plain, plain_run};
 use super::values::Values;
 use super::{FrameLimits, binary, json};
@@ -282,7 +283,7 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
     let sign = usize::from(negative);
     let (mut value, mut at) = match text.get(sign..).and_then(<[u8]>::first_chunk) {
         Some(word) => {
-            let (value, digits) = eight_digits(u64::from_le_bytes(*word));
+            let (value, digits) = leading_number(*word);
             (value, sign + digits)
         }
         None => (0, sign),
@@ -306,35 +307,11 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
 /// The integer that `text` is, as [`integer`] reads it, and all of it.
 #[inline]
 pub(super) fn whole_integer(text: &[u8]) -> Option<i32> {
-    // As long as the opaques of this side are, and in their range.
-    if let [first @ b'1'..=b'2', second @ b'0'..=b'9', rest @ ..] = text {
-        if let Ok(word) = rest.try_into() {
-            let (value, 8) = eight_digits(u64::from_le_bytes(word)) else { return None };
-            let leading = i64::from(first - b'0') * 10 + i64::from(second - b'0');
-            return i32::try_from(leading * 100_000_000 + value).ok();
-        }
+    // As long as the opaques of this side are.
+    if let Ok(ten @ [b'1'..=b'9', ..]) = <&[u8; 10]>::try_from(text) {
+        return ten_digits(ten).and_then(|number| i32::try_from(number).ok());
     }
     integer(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
-}
-
-/// The number that the digits at the start of a word make, and how many there are; all of them worked out side by side.
-#[inline]
-fn eight_digits(word: u64) -> (i64, usize) {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let digits = word ^ (EACH * u64::from(b'0'));
-    // No sum leaves its byte.
-    let others = (((digits & !HIGH) + EACH * (0x80 - 10)) | digits) & HIGH;
-    let count = (others.trailing_zeros() / 8) as usize;
-    if count == 0 {
-        return (0, 0);
-    }
-    // Zeros come in front, where the first byte is; then pairs, fours and all eight are added up.
-    let digits = digits << (8 * (8 - count));
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
-    let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
-    (i64::from((low.wrapping_add(high) >> 32) as u32), count)
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);

@@ -88,7 +88,7 @@ impl Room {
     }
 
     /// Whether what was put in is plain, as far as `end`, where the last text ends. If not, nothing is in there any more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_plain(&mut self, end: usize) -> bool {
         // So that all of it can be looked at, whatever its length: behind the last text is nothing odd.
         match self.0.get_mut(end..).and_then(<[u8]>::first_chunk_mut::<WIDE>) {

@@ -88,15 +88,19 @@ impl Future for Call {
             return Poll::Pending;
         }
         let mut state = this.shared.state.lock();
-        let Some(answer) = state.slots.collect(this.slot) else { return this.look_again(state, cx) };
+        // Made what is returned at once: every move of an answer costs.
+        let polled = match state.slots.collect(this.slot) {
+            Some(answer) => Poll::Ready(Ok(answer)),
+            None => return this.look_again(state, cx),
+        };
         // Others may have been read since then; this one was before them.
         this.since = state.last_read;
         this.shared.after_call(state);
         this.done = true;
-        if answer.response_code() == ResponseCode::GO_AWAY {
+        if matches!(&polled, Poll::Ready(Ok(answer)) if answer.response_code() == ResponseCode::GO_AWAY) {
             this.shared.go_away();
         }
-        Poll::Ready(Ok(answer))
+        polled
     }
 }
 

@@ -30,6 +30,8 @@ const READ_CHUNK: usize = 64 * 1024;
 const READ_LEAST: usize = 16 * 1024;
 /// Reads in a row before writers and deadlines get their turn.
 const READS_PER_TURN: usize = 16;
+/// Answers that are read while callers cannot get at the connection: a few microseconds.
+const PER_LOCK: usize = 32;
 
 pub(super) enum Reader {
     Tcp(OwnedReadHalf),
@@ -183,11 +185,13 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Decodes all whole frames of what was read now, then hands the answers out under one lock.
+    /// Decodes all whole frames of what was read now, and hands the answers out: first those like earlier ones, the others under one lock.
     fn take_frames(&mut self, now: Instant) -> Option<ConnectionEnd> {
         let shared = Arc::clone(&self.connection.shared);
         let limits = &shared.settings.config.frame_limits;
-        let mut requests = 0;
+        let mut strays = Strays::default();
+        // What is to be traced is not handed out before it was.
+        let mut frames = if enabled!(Level::TRACE) { 0 } else { self.hand_out_alike(now, &mut strays) };
         let end = loop {
             let known = self.answers.len();
             let read = self.frames.read(&mut self.input, limits, &mut self.answers);
@@ -197,7 +201,7 @@ impl Driver {
             }
             match read {
                 Ok(Some(request)) => {
-                    requests += 1;
+                    frames += 1;
                     trace!(addr = %shared.peer, opaque = request.opaque(), code = request.code(), "request read");
                     self.connection.serve(request);
                 }
@@ -206,28 +210,40 @@ impl Driver {
                 Err(error) => break Some(ConnectionEnd::Frame(error)),
             }
         };
-        let (mut late, mut unknown) = (0, 0);
         {
             let mut state = shared.state.lock();
-            state.last_burst = self.answers.len() + requests;
+            state.last_burst = self.answers.len() + frames;
             state.last_read = now;
             for answer in self.answers.drain(..) {
-                match state.slots.deliver(answer) {
-                    Delivered::To(Some(waker)) => self.wakers.push(waker),
-                    Delivered::To(None) => {}
-                    Delivered::Late => late += 1,
-                    Delivered::Unknown => unknown += 1,
-                }
+                strays.note(state.slots.deliver(answer.opaque(), || answer), &mut self.wakers);
             }
         }
         self.wakers.drain(..).for_each(Waker::wake);
-        if late > 0 {
-            shared.settings.counters.late_answers.add(late);
+        if strays.late > 0 {
+            shared.settings.counters.late_answers.add(strays.late);
         }
-        if unknown > 0 {
-            shared.settings.counters.unknown_answers.add(unknown);
+        if strays.unknown > 0 {
+            shared.settings.counters.unknown_answers.add(strays.unknown);
         }
         end
+    }
+
+    /// Hands out the answers at the start of what was read that are like earlier ones, each as it is read, so that none is moved. Returns
+    /// how many there were.
+    fn hand_out_alike(&mut self, now: Instant, strays: &mut Strays) -> usize {
+        let mut frames = 0;
+        loop {
+            let mut state = self.connection.shared.state.lock();
+            state.last_read = now;
+            let (slots, wakers) = (&mut state.slots, &mut self.wakers);
+            let read = self.frames.read_alike(&mut self.input, PER_LOCK, |alike| {
+                strays.note(slots.deliver(alike.opaque, || alike.answer()), wakers);
+            });
+            frames += read;
+            if read < PER_LOCK {
+                return frames;
+            }
+        }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -368,6 +384,26 @@ impl Driver {
                 }
                 self.idle_at = Some(now + idle_timeout.max(Duration::from_millis(1)));
             }
+        }
+    }
+}
+
+/// Answers that nobody waited for.
+#[derive(Default)]
+struct Strays {
+    late: u64,
+    unknown: u64,
+}
+
+impl Strays {
+    /// Counts an answer, or notes whom to wake.
+    #[inline(always)]
+    fn note(&mut self, delivered: Delivered, wakers: &mut Vec<Waker>) {
+        match delivered {
+            Delivered::To(Some(waker)) => wakers.push(waker),
+            Delivered::To(None) => {}
+            Delivered::Late => self.late += 1,
+            Delivered::Unknown => self.unknown += 1,
         }
     }
 }

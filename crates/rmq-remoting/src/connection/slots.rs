@@ -110,11 +110,11 @@ impl Slots {
         Some(index)
     }
 
-    /// Hands an answer to the request with its opaque.
-    #[inline]
-    pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
+    /// Hands an answer to the request with its opaque; `answer` makes it, where somebody waits for it.
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, opaque: i32, answer: impl FnOnce() -> Answer) -> Delivered {
         // What is below the first one or above the last one has no generation that a slot has.
-        let number = answer.opaque().wrapping_sub(FIRST);
+        let number = opaque.wrapping_sub(FIRST);
         let index = (number & INDEX_MASK).unsigned_abs();
         let known = match self.entries.get_mut(index as usize) {
             Some(slot) if slot.generation == number >> INDEX_BITS => slot,
@@ -236,14 +236,18 @@ mod tests {
         slots.take(Instant::now(), 0, None).unwrap()
     }
 
+    fn deliver(slots: &mut Slots, opaque: i32) -> Delivered {
+        slots.deliver(opaque, || answer(opaque))
+    }
+
     #[test]
     fn an_answer_finds_its_request_once() {
         let mut slots = Slots::default();
         let (key, opaque) = take(&mut slots);
-        assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
-        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "a duplicate is nobody's");
+        assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
+        assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown), "a duplicate is nobody's");
         assert!(slots.collect(key).is_some());
-        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown));
+        assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown));
         assert_eq!(slots.live(), 0);
     }
 
@@ -255,12 +259,12 @@ mod tests {
         assert_eq!((slots.live(), slots.orphans()), (0, 1));
         let (other, _) = take(&mut slots);
         assert_ne!(key, other);
-        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Late));
+        assert!(matches!(deliver(&mut slots, opaque), Delivered::Late));
         assert_eq!(slots.orphans(), 0);
         let (again, new_opaque) = take(&mut slots);
         assert_eq!(again, key, "the slot is free again");
         assert_ne!(new_opaque, opaque, "under another opaque");
-        assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "the old answer meets nobody new");
+        assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown), "the old answer meets nobody new");
     }
 
     #[test]
@@ -270,10 +274,10 @@ mod tests {
         for _ in 0..40_000 {
             let (key, opaque) = take(&mut slots);
             assert!((FIRST..FIRST_ONEWAY).contains(&opaque) && opaque != held_opaque);
-            assert!(matches!(slots.deliver(answer(opaque)), Delivered::To(None)));
+            assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
             assert!(slots.collect(key).is_some());
         }
-        assert!(matches!(slots.deliver(answer(held_opaque)), Delivered::To(None)));
+        assert!(matches!(deliver(&mut slots, held_opaque), Delivered::To(None)));
         assert!(slots.collect(held).is_some());
     }
 
@@ -296,7 +300,7 @@ mod tests {
         let mut slots = Slots::default();
         let (_, known) = take(&mut slots);
         for opaque in [i32::MIN, -1, 0, 1 << 20, FIRST - 1, FIRST, known - FIRST, known + 1, FIRST_ONEWAY, i32::MAX] {
-            assert!(matches!(slots.deliver(answer(opaque)), Delivered::Unknown), "{opaque}");
+            assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown), "{opaque}");
         }
     }
 

@@ -15,14 +15,20 @@ pub(super) struct Uncollected {
 pub(super) struct Place(u32);
 
 impl Uncollected {
-    #[inline]
-    pub(super) fn keep(&mut self, answer: Answer) -> Place {
+    /// Keeps what `answer` makes, right where it is made.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, answer: impl FnOnce() -> Answer) -> Place {
         if let Some(place) = self.free.pop() {
-            if let Some(free) = self.answers.get_mut(place.0 as usize) {
-                *free = Some(answer);
+            if let Some(free @ None) = self.answers.get_mut(place.0 as usize) {
+                *free = Some(answer());
                 return place;
             }
         }
+        self.keep_more(answer())
+    }
+
+    #[cold]
+    fn keep_more(&mut self, answer: Answer) -> Place {
         // There are no more than slots.
         let place = Place(u32::try_from(self.answers.len()).unwrap_or(u32::MAX));
         self.answers.push(Some(answer));
@@ -30,7 +36,7 @@ impl Uncollected {
     }
 
     /// Takes the answer out. `None`: it was collected before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn collect(&mut self, place: Place) -> Option<Answer> {
         let answer = self.answers.get_mut(place.0 as usize)?;
         if answer.is_some() {
@@ -53,7 +59,7 @@ mod tests {
     fn each_answer_is_collected_once_and_its_place_used_again() {
         let mut uncollected = Uncollected::default();
         for _ in 0..3 {
-            let places = [0, 1, 2].map(|code| uncollected.keep(answer(code)));
+            let places = [0, 1, 2].map(|code| uncollected.keep(|| answer(code)));
             for at in [1, 0, 2] {
                 let code = i32::try_from(at).unwrap();
                 assert_eq!(uncollected.collect(places[at]).map(|answer| answer.code()), Some(code));

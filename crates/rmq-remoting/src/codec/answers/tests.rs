@@ -54,10 +54,20 @@ enum Read {
 }
 
 fn read(reader: &mut AnswerReader, wire: &mut BytesMut) -> Result<Option<Read>, FrameError> {
-    let mut answers = Vec::new();
+    let (mut answers, mut alike, mut rest) = (Vec::new(), Vec::new(), wire.clone());
+    let count = reader.read_alike(&mut rest, 2, |answer| alike.push((answer.opaque, answer.answer().into_command())));
+    assert_eq!(alike.len(), count);
     let request = reader.read(wire, &FrameLimits::default(), &mut answers)?;
     let answer = answers.pop();
     assert!(answers.is_empty());
+    if let Some((opaque, alike)) = alike.pop() {
+        let answer = answer.clone().map(Answer::into_command);
+        assert_eq!(
+            (answer, &rest, opaque),
+            (Some(alike.clone()), &*wire, alike.opaque()),
+            "what is handed out is what is read"
+        );
+    }
     Ok(match request {
         Some(request) => Some(Read::Request(request)),
         None => answer.map(Read::Answer),
@@ -186,6 +196,36 @@ fn many_frames_are_read_at_once_as_one_by_one() {
         let mut answers = Vec::new();
         let error = AnswerReader::default().read(&mut input, &limits, &mut answers);
         assert_eq!((error, answers.len(), input.len()), (Err(FrameError::UnknownEncoding(7)), 2, 8));
+    }
+}
+
+#[test]
+fn answers_like_earlier_ones_are_handed_out_as_far_as_the_first_other_one_and_no_more_than_were_asked_for() {
+    for encoding in BOTH {
+        let mut reader = AnswerReader::default();
+        for n in 1000..1010 {
+            compare(&mut reader, &frame(&stored(n, encoding)));
+        }
+        let mut frames: Vec<_> = (2000..2050).map(|n| frame(&stored(n, encoding))).collect();
+        frames.push(frame(&stored(2050, encoding).with_body("some body")));
+        frames.push(frame(&stored(2051, encoding)));
+        for cut in [0, 1] {
+            let whole = frames.concat();
+            let mut input = BytesMut::from(&whole[..whole.len() - cut]);
+            let (mut next, mut counts) = (2000, Vec::new());
+            while counts.last() != Some(&0) {
+                counts.push(reader.read_alike(&mut input, 20, |alike| {
+                    assert_eq!(alike.opaque, next);
+                    assert_eq!(alike.answer().into_command(), stored(next.unsigned_abs(), encoding));
+                    next += 1;
+                }));
+            }
+            assert_eq!((counts, next), (vec![20, 20, 10, 0], 2050));
+            let mut answers = Vec::new();
+            assert_eq!(reader.read(&mut input, &FrameLimits::default(), &mut answers), Ok(None));
+            let opaques: Vec<_> = answers.iter().map(Answer::opaque).collect();
+            assert_eq!(opaques, if cut == 0 { vec![2050, 2051] } else { vec![2050] });
+        }
     }
 }
 
