@@ -14,7 +14,7 @@ pub struct InFlightLimits {
 }
 
 impl InFlightLimits {
-    /// Both limits; each from 1, at most 262,144 sends.
+    /// Both limits; each from 1, at most 262,144 sends and fewer than 4 TiB.
     #[must_use]
     pub const fn new(sends: usize, bytes: usize) -> Self {
         Self { sends, bytes }
