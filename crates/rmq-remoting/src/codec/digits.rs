@@ -2,6 +2,8 @@
 //!
 //! What is read is digits and nothing else: signs, and what does not fit, are the callers'.
 
+use super::plain_text::{HIGH, LOW};
+
 /// The number that all of `text` is, if it is one to sixteen digits and nothing else.
 #[inline(always)]
 pub(crate) fn whole_number(text: &[u8]) -> Option<u64> {
@@ -72,7 +74,7 @@ fn digits(word: [u8; 8]) -> u64 {
 #[inline]
 fn marks(digits: u64) -> u64 {
     // No sum leaves its byte.
-    (((digits & !HIGH) + EACH * (0x80 - 10)) | digits) & HIGH
+    (((digits & !HIGH) + LOW * (0x80 - 10)) | digits) & HIGH
 }
 
 /// What eight digits make, all of them worked out side by side: pairs, then fours, and all eight are added up.
@@ -84,9 +86,7 @@ fn value(digits: u64) -> u32 {
     (low.wrapping_add(high) >> 32) as u32
 }
 
-const EACH: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = EACH * 0x80;
-const ZEROS: u64 = EACH * 0x30;
+const ZEROS: u64 = LOW * 0x30;
 const EIGHT_DIGITS: u64 = 100_000_000;
 
 #[cfg(test)]

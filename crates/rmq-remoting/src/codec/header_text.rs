@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::constant::Constant;
 use super::json::{self, writer};
+use super::plain_text::is_capitals;
 use super::slate::Slate;
 use crate::HeaderEncoding;
 
@@ -93,7 +94,7 @@ impl HeaderText {
     #[inline]
     pub fn push_around<const N: usize>(&mut self, before: &HeaderPiece, text: [u8; N], behind: char) {
         let (piece, (bytes, length)) = match self.encoding {
-            HeaderEncoding::Json if is_plain(&text) => (&before.json, writer::escaped_char(behind)),
+            HeaderEncoding::Json if is_capitals(&text) => (&before.json, writer::escaped_char(behind)),
             HeaderEncoding::Json => return self.push_one_by_one(before, &text, behind),
             HeaderEncoding::Rocketmq => (&before.raw, writer::utf8(behind)),
         };
@@ -138,27 +139,6 @@ impl HeaderText {
         (self.encoding == encoding).then(|| self.written.as_slice())
     }
 }
-
-/// Whether all bytes are between `0` and `Z`, so that certainly none is escaped: quicker to tell than whether one is. A text that is too short
-/// or too long to be told at once counts as one that is not.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    // Two words that overlap.
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) if text.len() <= 16 => (not_plain(*first) | not_plain(*last)) & HIGH == 0,
-        _ => false,
-    }
-}
-
-/// Has the high bit of some byte, if not all eight are between `0` and `Z`. Up to the first that is not, nothing is carried.
-#[inline]
-fn not_plain(word: [u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(word);
-    word | word.wrapping_sub(LOW * u64::from(b'0')) | word.wrapping_add(LOW * u64::from(0x7F - b'Z'))
-}
-
-const LOW: u64 = u64::from_be_bytes([1; 8]);
-const HIGH: u64 = u64::from_be_bytes([0x80; 8]);
 
 impl PartialEq for HeaderText {
     fn eq(&self, other: &Self) -> bool {
@@ -246,21 +226,6 @@ mod tests {
                 }
                 prop_assert_eq!(text.carried(encoding), Some(&expected[..]));
                 prop_assert_eq!(text.text(), whole.as_str());
-            }
-        }
-    }
-
-    #[test]
-    fn plain_are_digits_capitals_and_what_stands_between_them() {
-        for length in 0..20 {
-            for at in 0..length {
-                for byte in 0..=u8::MAX {
-                    let mut text = vec![if at % 2 == 0 { b'0' } else { b'Z' }; length];
-                    text[at] = byte;
-                    let expected = (8..=16).contains(&length) && (b'0'..=b'Z').contains(&byte);
-                    assert_eq!(is_plain(&text), expected, "{byte} at {at} of {length}");
-                    assert!(!expected || writer::is_raw(&text), "{byte}");
-                }
             }
         }
     }
