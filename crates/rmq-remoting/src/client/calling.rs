@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use super::RemotingClient;
 use super::line::To;
 use crate::answer::Answer;
-use crate::code::ResponseCode;
 use crate::connection::Call;
 use crate::connector::BoxFuture;
 use crate::deadline::Deadline;
@@ -68,11 +67,9 @@ impl RemotingClient {
 impl<T: To + ?Sized, F: RequestFrame + ?Sized> Calling<'_, T, F> {
     /// Whether a call with this answer goes out once more, over a new connection.
     fn moves(&mut self, answer: &Answer) -> bool {
-        if self.moved || !self.client.may_move(self.to.endpoint(), answer) {
-            return false;
-        }
-        self.moved = true;
-        true
+        let moves = !self.moved && self.client.may_move(self.to.endpoint(), answer);
+        self.moved |= moves;
+        moves
     }
 }
 
@@ -88,8 +85,7 @@ impl<T: To + ?Sized, F: RequestFrame + ?Sized> Future for Calling<'_, T, F> {
                 Stage::OnTheWire(call) => {
                     let polled = Pin::new(call).poll(cx);
                     match &polled {
-                        Poll::Ready(Ok(answer))
-                            if answer.response_code() == ResponseCode::GO_AWAY && this.moves(answer) => {}
+                        Poll::Ready(Ok(answer)) if this.moves(answer) => {}
                         _ => return polled,
                     }
                     this.stage = Stage::Starting(Box::pin(client.start_in_time(to, request, deadline)));

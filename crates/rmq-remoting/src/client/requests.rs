@@ -153,11 +153,7 @@ impl RemotingClient {
         if !self.takes(request) {
             return Ok(None);
         }
-        match self.try_start(to, request, deadline, context.waker()) {
-            Ok(Some(call)) => Ok(Some(PendingAnswer::new(call))),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.try_start(to, request, deadline, context.waker())?.map(PendingAnswer::new))
     }
 
     pub(super) fn before(&self, to: &Endpoint, request: &mut RemotingCommand) -> Result<(), RemotingError> {

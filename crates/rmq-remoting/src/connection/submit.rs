@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use bytes::Bytes;
 use parking_lot::MutexGuard;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -76,6 +77,18 @@ impl Connection {
     }
 }
 
+impl State {
+    /// Appends a frame. On an error nothing was appended.
+    fn append(
+        &mut self,
+        body: &Bytes,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), FrameError>,
+    ) -> Result<(), FrameError> {
+        self.enqueued += self.out.push(body, encode)? as u64;
+        Ok(())
+    }
+}
+
 impl Shared {
     /// Puts a request on the connection, on the place that is set aside for `turn`, or on a free one.
     #[inline]
@@ -112,16 +125,14 @@ impl Shared {
         let limits = &self.settings.config.frame_limits;
         let body = request.body();
         let written = state.out.try_push(body, || request.head_room(), |pen| request.write_head(opaque, limits, pen));
-        let written = match written {
-            Some(added) => Ok(added),
-            None => state.out.push(body, |out| request.encode_head(opaque, false, out, limits)),
-        };
         match written {
-            Ok(added) => state.enqueued += added as u64,
-            Err(error) => {
-                // Under the same lock: nobody has missed the place meanwhile.
-                state.slots.undo(key);
-                return Err(Refused::of(error));
+            Some(added) => state.enqueued += added as u64,
+            None => {
+                if let Err(error) = state.append(body, |out| request.encode_head(opaque, false, out, limits)) {
+                    // Under the same lock: nobody has missed the place meanwhile.
+                    state.slots.undo(key);
+                    return Err(Refused::of(error));
+                }
             }
         }
         if let Some(turn) = turn {
@@ -150,11 +161,7 @@ impl Shared {
         let opaque = slots::next_oneway(state.oneway_opaque);
         state.oneway_opaque = opaque;
         let limits = &self.settings.config.frame_limits;
-        let added = state
-            .out
-            .push(request.body(), |out| request.encode_head(opaque, true, out, limits))
-            .map_err(Refused::of)?;
-        state.enqueued += added as u64;
+        state.append(request.body(), |out| request.encode_head(opaque, true, out, limits)).map_err(Refused::of)?;
         let end = state.enqueued;
         self.flush(state);
         Ok((start, end))
@@ -167,11 +174,8 @@ impl Shared {
             return Err(Refused::Ended(Box::new(cause.clone())));
         }
         let limits = &self.settings.config.frame_limits;
-        let added = state
-            .out
-            .push(answer.body(), |out| codec::encode_head(answer, answer.opaque(), out, limits))
-            .map_err(Refused::of)?;
-        state.enqueued += added as u64;
+        let encode = |out: &mut Vec<u8>| codec::encode_head(answer, answer.opaque(), out, limits);
+        state.append(answer.body(), encode).map_err(Refused::of)?;
         self.flush(state);
         Ok(())
     }
