@@ -2,6 +2,8 @@
 
 use std::future::IntoFuture as _;
 
+use rmq_producer::{SendError, SendResult, ShutdownReport};
+
 use super::*;
 
 /// Producers of groups `a` and `b` whose brokers know them.
@@ -11,6 +13,21 @@ async fn two_that_send(cluster: &TestCluster) -> (Producer, Producer) {
     b.send(hello()).await.expect("stored");
     settle().await;
     (a, b)
+}
+
+/// The ends of a send of each, and what the first one says of its own end, for which it has a second.
+async fn end_while_both_send(
+    ends: &Producer,
+    stays: &Producer,
+) -> (Result<SendResult, SendError>, Result<SendResult, SendError>, ShutdownReport) {
+    tokio::join!(
+        ends.send(hello()).timeout(seconds(60)).into_future(),
+        stays.send(hello()).timeout(seconds(60)).into_future(),
+        async {
+            settle().await;
+            ends.shutdown(seconds(1)).await
+        }
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,14 +78,7 @@ async fn sends_of_one_that_ends_are_cut_off_and_those_of_its_siblings_go_on() {
     a.send(hello()).await.unwrap();
     cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::delay(seconds(20)));
     let spawned = a.enqueue(hello()).timeout(seconds(60)).await.unwrap();
-    let (of_a, of_b, report) = tokio::join!(
-        a.send(hello()).timeout(seconds(60)).into_future(),
-        b.send(hello()).timeout(seconds(60)).into_future(),
-        async {
-            settle().await;
-            a.shutdown(seconds(1)).await
-        }
-    );
+    let (of_a, of_b, report) = end_while_both_send(&a, &b).await;
     let error = of_a.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (SendErrorKind::ConnectionLost, Outcome::MaybeStored));
     assert!(error.elapsed() < seconds(2), "{error:?}");
@@ -84,14 +94,7 @@ async fn a_send_that_looks_for_its_route_ends_unsent_with_its_producer_and_not_w
     let slow = |group| named(&cluster, group).api_timeout(seconds(50)).start();
     let (a, b) = (slow("a").await.unwrap(), slow("b").await.unwrap());
     cluster.name_server().on(ROUTE, Fault::delay(seconds(10)));
-    let (of_a, of_b, report) = tokio::join!(
-        a.send(hello()).timeout(seconds(60)).into_future(),
-        b.send(hello()).timeout(seconds(60)).into_future(),
-        async {
-            settle().await;
-            a.shutdown(seconds(1)).await
-        }
-    );
+    let (of_a, of_b, report) = end_while_both_send(&a, &b).await;
     let error = of_a.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (SendErrorKind::Closed, Outcome::NotSent));
     assert_eq!((report.unfinished, report.not_sent, report.maybe_stored), (1, 1, 0));
