@@ -3,9 +3,10 @@
 //! Only time stamps inside messages and ids come from the wall clock; every decision (deadlines, back-off, idle close)
 //! runs on tokio's clock, so a step of the system time changes nothing.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
@@ -21,13 +22,47 @@ pub struct SystemClock;
 
 impl WallClock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "the one place where the system clock is read")]
+    #[inline]
     fn now_millis(&self) -> i64 {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
-        }
+        let now = SystemTime::now();
+        let known = KNOWN_MILLI.get();
+        // Who asks often mostly asks within the same millisecond, and to compare times is less than to take them apart.
+        if known.start <= now && now < known.end { known.millis } else { learn(now) }
     }
 }
+
+/// A millisecond of the system clock, and its number.
+#[derive(Clone, Copy)]
+struct Milli {
+    start: SystemTime,
+    /// When the next one starts.
+    end: SystemTime,
+    millis: i64,
+}
+
+thread_local! {
+    static KNOWN_MILLI: Cell<Milli> = const { Cell::new(Milli { start: UNIX_EPOCH, end: UNIX_EPOCH, millis: 0 }) };
+}
+
+/// The milliseconds of a time, which are remembered unless it is before 1970 or far from now.
+#[cold]
+fn learn(now: SystemTime) -> i64 {
+    let since = match now.duration_since(UNIX_EPOCH) {
+        Ok(since) => since,
+        Err(before) => return i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
+    };
+    let Ok(millis) = i64::try_from(since.as_millis()) else { return i64::MAX };
+    let begun = Duration::from_nanos(u64::from(since.subsec_nanos() % NANOS_OF_MILLI));
+    if let (Some(start), true) = (now.checked_sub(begun), since < FAR) {
+        KNOWN_MILLI.set(Milli { start, end: start + ONE_MILLI, millis });
+    }
+    millis
+}
+
+const ONE_MILLI: Duration = Duration::from_millis(1);
+const NANOS_OF_MILLI: u32 = 1_000_000;
+/// The year 4000 or so: behind it a clock may have no next millisecond.
+const FAR: Duration = Duration::from_secs(1 << 36);
 
 /// A small random source for jitter, ids and start positions. Not for secrets.
 ///
@@ -71,6 +106,34 @@ impl fmt::Debug for Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "it is what the clock is held against")]
+    fn a_time_is_the_same_whether_its_millisecond_is_known_or_not() {
+        let plain = |time: SystemTime| i64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        for _ in 0..20_000 {
+            let (before, millis, after) = (SystemTime::now(), SystemClock.now_millis(), SystemTime::now());
+            // A clock that was set back in between says nothing.
+            if before <= after {
+                assert!((plain(before)..=plain(after)).contains(&millis), "{millis}");
+            }
+        }
+        for nanos in [0, 1, 999_999, 1_000_000, 1_999_999_999, 1_793_491_200_000_999_999] {
+            let time = UNIX_EPOCH + Duration::from_nanos(nanos);
+            assert_eq!(learn(time), plain(time));
+            let Milli { start, end, millis } = KNOWN_MILLI.get();
+            assert!(start <= time && time < end && millis == plain(time));
+            assert_eq!((plain(start), plain(end - Duration::from_nanos(1)), plain(end)), (millis, millis, millis + 1));
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_or_far_from_now_is_read_too() {
+        assert_eq!(learn(UNIX_EPOCH - Duration::from_millis(1_500)), -1_500);
+        let far = UNIX_EPOCH + FAR + Duration::from_millis(3);
+        assert_eq!(learn(far), (1 << 36) * 1_000 + 3);
+        assert!(KNOWN_MILLI.get().end < far);
+    }
 
     #[test]
     fn one_seed_gives_one_sequence_and_two_seeds_differ() {
