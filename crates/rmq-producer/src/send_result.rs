@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::{MessageQueue, UniqueId, UniqueIdStamp};
+use rmq_message::{MessageQueue, UniqueIdStamp};
 use rmq_remoting::Answer;
 
 use crate::attempts::{Attempt, Destination, GoodAttempt};
@@ -37,7 +37,8 @@ pub(crate) struct Receipt {
 
 /// What is borrowed from a result.
 #[derive(Clone)]
-pub(crate) struct Shown {
+struct Shown {
+    message_id: Box<str>,
     queue: MessageQueue,
     attempts: Box<[Attempt]>,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Shown {
 /// A message's unique id: made here, and written out when somebody looks; or given by the caller.
 #[derive(Clone)]
 pub(crate) enum MessageId {
-    Made(UniqueIdStamp, OnceLock<Box<UniqueId>>),
+    Made(UniqueIdStamp),
     Given(Box<str>),
 }
 
@@ -104,12 +105,7 @@ impl SendResult {
     #[doc(alias = "getMsgId")]
     #[must_use]
     pub fn message_id(&self) -> &str {
-        match &self.receipt.message_id {
-            MessageId::Made(stamp, written) => {
-                written.get_or_init(|| Box::new(self.receipt.stored_by.destination.ids.id(*stamp))).as_str()
-            }
-            MessageId::Given(id) => id,
-        }
+        &self.shown().message_id
     }
 
     /// Returns the broker's own id of the message: its store address and the offset in its commit log, in hexadecimal digits
@@ -181,9 +177,13 @@ impl SendResult {
     }
 
     fn lay_out(&self, attempts: Box<[Attempt]>) -> Box<Shown> {
-        let Destination { topic, broker_name, .. } = &*self.receipt.stored_by.destination;
+        let Destination { topic, broker_name, ids, .. } = &*self.receipt.stored_by.destination;
         let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.receipt.queue_id);
-        Box::new(Shown { queue, attempts })
+        let message_id = match &self.receipt.message_id {
+            MessageId::Made(stamp) => ids.id(*stamp).as_str().into(),
+            MessageId::Given(id) => id.clone(),
+        };
+        Box::new(Shown { message_id, queue, attempts })
     }
 
     /// The same after all these attempts, the one that stored the message among them.

@@ -23,18 +23,24 @@ use crate::send_way::SendWay;
 pub(super) struct Account<'a> {
     sender: &'a Sender,
     pub(super) way: SendWay,
-    /// Only where there are hooks that want to know of it.
-    hooked: Option<Box<Hooked>>,
+    /// What there is of few sends only.
+    special: Option<Box<Special>>,
     /// Where the attempt goes that is under way.
     under_way: Option<Target>,
-    /// Counted where queues are chosen by it.
-    load: Option<InFlight>,
     /// Whether its request was made, and will be written even if nobody waits for it any more.
     is_encoded: bool,
     /// Whether an attempt that is over may have left a copy.
     possibly_stored: bool,
     /// Counted as begun and not as ended.
     is_open: bool,
+}
+
+#[derive(Default)]
+struct Special {
+    /// Only where there are hooks that want to know of it.
+    hooked: Option<Hooked>,
+    /// The attempt that is under way, counted where queues are chosen by it.
+    load: Option<InFlight>,
 }
 
 struct Hooked {
@@ -53,9 +59,8 @@ impl<'a> Account<'a> {
         Self {
             sender,
             way,
-            hooked: None,
+            special: None,
             under_way: None,
-            load: None,
             is_encoded: false,
             possibly_stored: false,
             is_open: false,
@@ -86,7 +91,7 @@ impl<'a> Account<'a> {
             born_host: sender.instance.ip(),
             namespace: sender.namespace.prefix().cloned().or_else(v2),
         };
-        let hooked = self.hooked.insert(Box::new(Hooked { started, about, message: copy.clone() }));
+        let hooked = self.special.get_or_insert_default().hooked.insert(Hooked { started, about, message: copy.clone() });
         let mut context = SendContext::new(&hooked.about, copy);
         sender.hooks.before(&mut context, sender.metrics.hook_panics())?;
         hooked.message = context.into_message();
@@ -97,7 +102,9 @@ impl<'a> Account<'a> {
     #[inline]
     pub(super) fn begin(&mut self, target: Target) {
         target.lane.counters.begun();
-        self.load = self.sender.faults.under_way(target.lane.broker_name());
+        if let Some(load) = self.sender.faults.under_way(target.lane.broker_name()) {
+            self.special.get_or_insert_default().load = Some(load);
+        }
         self.under_way = Some(target);
         self.is_encoded = false;
     }
@@ -133,7 +140,9 @@ impl<'a> Account<'a> {
             Err(outcome) => Ended::Failed(outcome),
         };
         self.possibly_stored |= end.err().is_none_or(Outcome::possibly_stored);
-        self.load = None;
+        if let Some(special) = &mut self.special {
+            special.load = None;
+        }
         self.under_way = None;
         lane.counters.ended(how, elapsed);
     }
@@ -152,7 +161,11 @@ impl<'a> Account<'a> {
 
     /// Whether hooks want to see the end.
     pub(super) fn is_watched(&self) -> bool {
-        self.hooked.is_some()
+        self.hooked().is_some()
+    }
+
+    fn hooked(&self) -> Option<&Hooked> {
+        self.special.as_ref()?.hooked.as_ref()
     }
 
     /// Closes one that nobody watches.
@@ -193,7 +206,7 @@ impl<'a> Account<'a> {
     fn finish(&mut self, how: SendEnded, end: SendEnd<'_>) {
         self.close_unwatched(how);
         let metrics = &self.sender.metrics;
-        if let Some(Hooked { started, about, message }) = self.hooked.as_deref() {
+        if let Some(Hooked { started, about, message }) = self.hooked() {
             let report = SendReport::new(about, message, end, started.elapsed());
             self.sender.hooks.after(&report, metrics.hook_panics());
         }

@@ -30,11 +30,10 @@ pub(crate) struct Delivery<'a> {
     pub(super) account: Account<'a>,
     pub(super) prepared: Prepared,
     pub(super) options: SendOptions,
-    /// Counted from the send's beginning.
-    pub(super) deadline: Deadline,
+    /// When it began, and how long it may take; as long as the producer says, if it says nothing itself.
+    pub(super) since: Instant,
+    pub(super) total: Option<Duration>,
     stage: Stage,
-    /// Whether it may take as long as the producer says, from now on.
-    pub(super) has_usual_time: bool,
     /// Known once the send is settled.
     topic: Option<Arc<Topic>>,
     /// Whether all attempts go to the queue of the first one.
@@ -53,14 +52,15 @@ enum Stage {
 
 impl<'a> Delivery<'a> {
     #[inline]
-    pub(super) fn new(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
+    pub(super) fn new(sender: &'a Sender, message: Message, options: SendOptions) -> Self {
         Self {
             account: Account::new(sender, options.way),
             prepared: Prepared::new(message),
             options,
-            deadline,
+            // Until it begins.
+            since: sender.started,
+            total: None,
             stage: Stage::New,
-            has_usual_time: false,
             topic: None,
             is_fixed: false,
         }
@@ -70,6 +70,11 @@ impl<'a> Delivery<'a> {
         self.account.sender()
     }
 
+    /// When it must be over.
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline::counted_from(self.since, self.total.unwrap_or(self.sender().config.send_timeout))
+    }
+
     fn policy(&self) -> &RetryPolicy {
         self.options.retries().unwrap_or_else(|| &self.sender().config.retries)
     }
@@ -77,11 +82,11 @@ impl<'a> Delivery<'a> {
     /// The deadline of a first attempt that begins now.
     #[inline]
     pub(super) fn first_deadline(&self, now: Instant) -> Deadline {
-        if self.has_usual_time && self.options.retries().is_none() {
+        if self.total.is_none() && self.options.retries().is_none() {
             return Deadline::counted_from(now, self.sender().first_share);
         }
         let policy = self.policy();
-        retry::attempt_deadline(self.deadline, now, policy.tries(), policy)
+        retry::attempt_deadline(self.deadline(), now, policy.tries(), policy)
     }
 
     /// Does what comes before the first attempt, as far as that needs no waiting. `None`: something has to be waited for.
@@ -116,7 +121,7 @@ impl<'a> Delivery<'a> {
         sender.budget.refill();
         self.account.close_stored(stored.status);
         // No need to look at the clock again, and hardly ever to reckon.
-        let since = self.deadline.since();
+        let since = self.since;
         let elapsed = if started == since { lasted } else { lasted + started.saturating_duration_since(since) };
         let Stored { status, queue_id, queue_offset } = stored;
         let (message_id, stored_by) = (self.prepared.message_id(), target.good(lasted));
@@ -126,7 +131,7 @@ impl<'a> Delivery<'a> {
     /// The error of one that did not get in.
     #[cold]
     pub(super) fn turned_away(&mut self, failure: Failure) -> SendError {
-        self.sender().refuse(self.prepared.take_given(), failure, self.deadline)
+        self.sender().refuse(self.prepared.take_given(), failure, self.deadline())
     }
 
     /// Ends with the error of its first steps.
@@ -185,13 +190,13 @@ impl<'a> Delivery<'a> {
     /// The error of a send whose message was not prepared.
     #[cold]
     fn refused(&mut self, failure: Failure) -> SendError {
-        refused(self.prepared.take_given(), failure, self.deadline.since())
+        refused(self.prepared.take_given(), failure, self.since)
     }
 
     #[cold]
     fn failed(&mut self, failure: Failure, attempts: Attempts) -> SendError {
         let message_id = self.prepared.message_id_text(&self.sender().ids);
-        let elapsed = self.deadline.since().elapsed();
+        let elapsed = self.since.elapsed();
         let error = SendError::new(failure, self.prepared.take_given(), Some(message_id), attempts, elapsed);
         #[cfg(feature = "acl")]
         let error = error.asked_as(|| self.sender().config.access_key());

@@ -46,7 +46,7 @@ struct Here<'a, W: Wait> {
 }
 
 enum At<W: Wait> {
-    New(Time),
+    New(Beginning),
     /// The first attempt is on the wire.
     Waiting {
         pending: W::Pending,
@@ -65,31 +65,30 @@ enum Next<W: Wait> {
 }
 
 #[derive(Clone, Copy)]
-enum Time {
-    /// As much as the producer says, from the first poll on.
-    Usual,
-    /// It ends so long after the first poll.
-    Whole(Duration),
-    /// It has begun: the send has its room.
-    Begun,
+enum Beginning {
+    /// From then on its time runs.
+    AtFirstPoll,
+    /// It has its room, and its time runs already.
+    Done,
 }
 
 impl<'a, W: Wait> Sending<'a, W> {
     #[inline]
     pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions) -> Self {
-        // A deadline that is over, until the first poll makes the right one.
-        let deadline = Deadline::counted_from(sender.started, Duration::ZERO);
-        Self::at(Time::Usual, Delivery::new(sender, message, options, deadline))
+        Self::at(Beginning::AtFirstPoll, Delivery::new(sender, message, options))
     }
 
     /// One that has its room, which the caller holds.
     pub(super) fn entered(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
-        Self::at(Time::Begun, Delivery::new(sender, message, options, deadline))
+        let mut delivery = Delivery::new(sender, message, options);
+        delivery.since = deadline.since();
+        delivery.total = Some(deadline.instant().saturating_duration_since(delivery.since));
+        Self::at(Beginning::Done, delivery)
     }
 
     #[inline]
-    fn at(time: Time, delivery: Delivery<'a>) -> Self {
-        Self { state: State::Here(Here { at: At::New(time), delivery, inside: None }) }
+    fn at(beginning: Beginning, delivery: Delivery<'a>) -> Self {
+        Self { state: State::Here(Here { at: At::New(beginning), delivery, inside: None }) }
     }
 
     /// Changes what the caller says about it. To be called before the first poll.
@@ -102,7 +101,7 @@ impl<'a, W: Wait> Sending<'a, W> {
     /// Bounds it, all in all. To be called before the first poll.
     pub(crate) fn bound(&mut self, total: Duration) {
         if let State::Here(here) = &mut self.state {
-            here.at = At::New(Time::Whole(total));
+            here.delivery.total = Some(total);
         }
     }
 
@@ -149,7 +148,7 @@ impl<'a, W: Wait> Sending<'a, W> {
 }
 
 async fn wait_for_room<W: Wait>(mut delivery: Delivery<'_>) -> Result<W::Sent, SendError> {
-    let (sender, deadline) = (delivery.sender(), delivery.deadline);
+    let (sender, deadline) = (delivery.sender(), delivery.deadline());
     let _inside = match sender.wait_to_enter(delivery.prepared.message(), deadline).await {
         Ok(inside) => inside,
         Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
@@ -161,26 +160,20 @@ async fn wait_for_room<W: Wait>(mut delivery: Delivery<'_>) -> Result<W::Sent, S
 impl<W: Wait> Here<'_, W> {
     /// The first poll.
     #[inline]
-    fn begin(&mut self, time: Time, cx: &Context<'_>) -> Next<W> {
+    fn begin(&mut self, beginning: Beginning, cx: &Context<'_>) -> Next<W> {
         let delivery = &mut self.delivery;
         let sender = delivery.sender();
         let topic = sender.known_topic(delivery.prepared.message().topic_shared());
-        let started = match time {
-            Time::Begun => Instant::now(),
-            Time::Usual | Time::Whole(_) => {
-                let total = if let Time::Whole(total) = time { total } else { sender.config.send_timeout };
-                let deadline = Deadline::after(total);
-                delivery.deadline = deadline;
-                delivery.has_usual_time = matches!(time, Time::Usual);
-                match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
-                    Ok(Some(inside)) => self.inside = Some(inside),
-                    Ok(None) if !delivery.options.at_once => return Next::WaitForRoom,
-                    Ok(None) => return Next::Fail(delivery.turned_away(sender.no_room(deadline))),
-                    Err(failure) => return Next::Fail(delivery.turned_away(failure)),
-                }
-                deadline.since()
+        let started = Instant::now();
+        if let Beginning::AtFirstPoll = beginning {
+            delivery.since = started;
+            match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
+                Ok(Some(inside)) => self.inside = Some(inside),
+                Ok(None) if !delivery.options.at_once => return Next::WaitForRoom,
+                Ok(None) => return Next::Fail(delivery.turned_away(sender.no_room(delivery.deadline()))),
+                Err(failure) => return Next::Fail(delivery.turned_away(failure)),
             }
-        };
+        }
         delivery.account.open();
         if sender.goes_slowly() {
             return Next::GoOn(None);
@@ -243,9 +236,9 @@ impl<W: Wait> Future for Sending<'_, W> {
                 }
                 here.go_on_with(ready!(polled), started)
             }
-            At::New(time) => {
-                let time = *time;
-                match here.begin(time, cx) {
+            At::New(beginning) => {
+                let beginning = *beginning;
+                match here.begin(beginning, cx) {
                     Next::Wait if W::WAKES => return Poll::Pending,
                     next => next,
                 }
