@@ -118,6 +118,40 @@ impl<'a, W: Wait> Sending<'a, W> {
         matches!(self.state, State::Here(Here { at: At::Waiting { .. }, .. }))
     }
 
+    #[inline(never)]
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
+        let State::Here(here) = &mut self.state else { return self.poll_boxed(cx) };
+        match here.begin(cx) {
+            Next::Wait if W::WAKES => Poll::Pending,
+            next => self.poll_on(next, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
+        let State::Here(here) = &mut self.state else { return self.poll_boxed(cx) };
+        let At::Waiting { pending, started } = &mut here.at else { return Poll::Pending };
+        let polled = Pin::new(&mut *pending).poll(cx);
+        let started = *started;
+        // The answer is large: it is looked at where it is, and moved once.
+        let ended = match &polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(answer)) => {
+                let lasted = W::ended_at(pending).saturating_duration_since(started);
+                W::end_well(&mut here.delivery, answer, started, lasted)
+            }
+            Poll::Ready(Err(_)) => None,
+        };
+        if let Some(ended) = ended {
+            if let Poll::Ready(Ok(answer)) = polled {
+                self.state = State::Over;
+                return Poll::Ready(Ok(W::sent(ended, answer)));
+            }
+        }
+        let next = here.go_on_with(ready!(polled), started);
+        self.poll_on(next, cx)
+    }
+
     /// Goes on in a box; or fails, and is over.
     #[cold]
     fn poll_on(&mut self, next: Next<W>, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
@@ -160,12 +194,12 @@ async fn wait_for_room<W: Wait>(mut delivery: Delivery<'_>) -> Result<W::Sent, S
 impl<W: Wait> Here<'_, W> {
     /// The first poll.
     #[inline]
-    fn begin(&mut self, beginning: Beginning, cx: &Context<'_>) -> Next<W> {
+    fn begin(&mut self, cx: &Context<'_>) -> Next<W> {
         let delivery = &mut self.delivery;
         let sender = delivery.sender();
         let topic = sender.known_topic(delivery.prepared.message().topic_shared());
         let started = Instant::now();
-        if let Beginning::AtFirstPoll = beginning {
+        if let At::New(Beginning::AtFirstPoll) = self.at {
             delivery.since = started;
             match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
                 Ok(Some(inside)) => self.inside = Some(inside),
@@ -214,37 +248,11 @@ impl<W: Wait> Future for Sending<'_, W> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
-        let next = match &mut here.at {
-            At::Waiting { pending, started } => {
-                let polled = Pin::new(&mut *pending).poll(cx);
-                let started = *started;
-                // The answer is large: it is looked at where it is, and moved once.
-                let ended = match &polled {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(answer)) => {
-                        let lasted = W::ended_at(pending).saturating_duration_since(started);
-                        W::end_well(&mut here.delivery, answer, started, lasted)
-                    }
-                    Poll::Ready(Err(_)) => None,
-                };
-                if let Some(ended) = ended {
-                    if let Poll::Ready(Ok(answer)) = polled {
-                        this.state = State::Over;
-                        return Poll::Ready(Ok(W::sent(ended, answer)));
-                    }
-                }
-                here.go_on_with(ready!(polled), started)
-            }
-            At::New(beginning) => {
-                let beginning = *beginning;
-                match here.begin(beginning, cx) {
-                    Next::Wait if W::WAKES => return Poll::Pending,
-                    next => next,
-                }
-            }
-        };
-        this.poll_on(next, cx)
+        match &this.state {
+            State::Here(Here { at: At::Waiting { .. }, .. }) => this.poll_answer(cx),
+            State::Here(Here { at: At::New(_), .. }) => this.poll_first(cx),
+            State::Boxed { .. } | State::Over => this.poll_boxed(cx),
+        }
     }
 }
 
