@@ -23,8 +23,10 @@ use crate::send_way::SendWay;
 pub(super) struct Account<'a> {
     sender: &'a Sender,
     pub(super) way: SendWay,
-    /// What there is of few sends only.
-    special: Option<Box<Special>>,
+    /// Only where there are hooks that want to know of it.
+    hooked: Option<Arc<Hooked>>,
+    /// Counted where queues are chosen by it.
+    load: Option<InFlight>,
     /// Where the attempt goes that is under way.
     under_way: Option<Target>,
     /// Whether its request was made, and will be written even if nobody waits for it any more.
@@ -33,14 +35,6 @@ pub(super) struct Account<'a> {
     possibly_stored: bool,
     /// Counted as begun and not as ended.
     is_open: bool,
-}
-
-#[derive(Default)]
-struct Special {
-    /// Only where there are hooks that want to know of it.
-    hooked: Option<Hooked>,
-    /// The attempt that is under way, counted where queues are chosen by it.
-    load: Option<InFlight>,
 }
 
 struct Hooked {
@@ -59,7 +53,8 @@ impl<'a> Account<'a> {
         Self {
             sender,
             way,
-            special: None,
+            hooked: None,
+            load: None,
             under_way: None,
             is_encoded: false,
             possibly_stored: false,
@@ -91,20 +86,18 @@ impl<'a> Account<'a> {
             born_host: sender.instance.ip(),
             namespace: sender.namespace.prefix().cloned().or_else(v2),
         };
-        let hooked = self.special.get_or_insert_default().hooked.insert(Hooked { started, about, message: copy.clone() });
-        let mut context = SendContext::new(&hooked.about, copy);
-        sender.hooks.before(&mut context, sender.metrics.hook_panics())?;
-        hooked.message = context.into_message();
-        Ok(Some(hooked.message.clone()))
+        let mut context = SendContext::new(&about, copy.clone());
+        let shown = sender.hooks.before(&mut context, sender.metrics.hook_panics());
+        let message = if shown.is_ok() { context.into_message() } else { copy };
+        let hooked = self.hooked.insert(Arc::new(Hooked { started, about, message }));
+        shown.map(|()| Some(hooked.message.clone()))
     }
 
     /// An attempt begins.
     #[inline]
     pub(super) fn begin(&mut self, target: Target) {
         target.lane.counters.begun();
-        if let Some(load) = self.sender.faults.under_way(target.lane.broker_name()) {
-            self.special.get_or_insert_default().load = Some(load);
-        }
+        self.load = self.sender.faults.under_way(target.lane.broker_name());
         self.under_way = Some(target);
         self.is_encoded = false;
     }
@@ -140,9 +133,7 @@ impl<'a> Account<'a> {
             Err(outcome) => Ended::Failed(outcome),
         };
         self.possibly_stored |= end.err().is_none_or(Outcome::possibly_stored);
-        if let Some(special) = &mut self.special {
-            special.load = None;
-        }
+        self.load = None;
         self.under_way = None;
         lane.counters.ended(how, elapsed);
     }
@@ -161,11 +152,7 @@ impl<'a> Account<'a> {
 
     /// Whether hooks want to see the end.
     pub(super) fn is_watched(&self) -> bool {
-        self.hooked().is_some()
-    }
-
-    fn hooked(&self) -> Option<&Hooked> {
-        self.special.as_ref()?.hooked.as_ref()
+        self.hooked.is_some()
     }
 
     /// Closes one that nobody watches.
@@ -206,7 +193,7 @@ impl<'a> Account<'a> {
     fn finish(&mut self, how: SendEnded, end: SendEnd<'_>) {
         self.close_unwatched(how);
         let metrics = &self.sender.metrics;
-        if let Some(Hooked { started, about, message }) = self.hooked() {
+        if let Some(Hooked { started, about, message }) = self.hooked.as_deref() {
             let report = SendReport::new(about, message, end, started.elapsed());
             self.sender.hooks.after(&report, metrics.hook_panics());
         }

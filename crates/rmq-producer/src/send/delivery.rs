@@ -99,7 +99,11 @@ impl<'a> Delivery<'a> {
         if let Err(error) = Reconsumed::of(self.prepared.message()) {
             return Err(self.refused(Failure::Message(error)));
         }
-        let Ok(compressed) = sender.compress_here(self.prepared.message().body()) else { return Ok(None) };
+        let mut compressed = None;
+        if sender.compresses(self.prepared.message().body()) {
+            let Ok(here) = sender.compress_here(self.prepared.message().body()) else { return Ok(None) };
+            compressed = here;
+        }
         sender.prepare(&mut self.prepared, compressed, now_millis);
         self.stage = Stage::Prepared;
         match topic {

@@ -16,15 +16,15 @@ use crate::send_result::MessageId;
 /// A valid message and, once it is prepared, the form in which every attempt sends it.
 pub(crate) struct Prepared {
     message: Message,
-    /// What there is of few messages only.
-    special: Option<Box<Special>>,
+    /// What there is of few messages only. Counted, as that is dropped more quickly than a box where there is none.
+    special: Option<Arc<Special>>,
     /// The unique id, unless the message has one; copies of the message share it.
     made_id: UniqueIdStamp,
     has_made_id: bool,
     pub(super) sys_flag: i32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Special {
     /// The caller's message, where hooks made another one of it.
     original: Option<Message>,
@@ -93,17 +93,21 @@ impl Prepared {
         }
     }
 
+    fn special(&mut self) -> &mut Special {
+        Arc::make_mut(self.special.get_or_insert_default())
+    }
+
     /// Sends the body in another form, which the flag tells.
     #[inline(never)]
     fn pack(&mut self, (packed, kind): Compressed) -> SysFlag {
-        self.special.get_or_insert_default().packed = Some(packed);
+        self.special().packed = Some(packed);
         SysFlag::default().with_compression(kind)
     }
 
     /// Sends another message instead of the caller's, which is given back when the send fails.
     pub(super) fn send_instead(&mut self, edited: Message) {
         let original = std::mem::replace(&mut self.message, edited);
-        self.special.get_or_insert_default().original = Some(original);
+        self.special().original = Some(original);
     }
 
     pub(super) fn message(&self) -> &Message {
@@ -112,7 +116,7 @@ impl Prepared {
 
     /// Takes out the message as the caller gave it. Nothing but its topic is left.
     pub(super) fn take_given(&mut self) -> Message {
-        match self.special.as_mut().and_then(|special| special.original.take()) {
+        match self.special.is_some().then(|| self.special().original.take()).flatten() {
             Some(original) => original,
             None => {
                 let empty = Message::new(Arc::clone(self.message.topic_shared()), Bytes::new());

@@ -52,6 +52,8 @@ enum At<W: Wait> {
         pending: W::Pending,
         started: Instant,
     },
+    /// Its room is given back; the rest goes with the future.
+    Over,
 }
 
 /// What follows the first poll, or the first attempt.
@@ -144,7 +146,7 @@ impl<'a, W: Wait> Sending<'a, W> {
         };
         if let Some(ended) = ended {
             if let Poll::Ready(Ok(answer)) = polled {
-                self.state = State::Over;
+                (here.at, here.inside) = (At::Over, None);
                 return Poll::Ready(Ok(W::sent(ended, answer)));
             }
         }
@@ -249,8 +251,8 @@ impl<W: Wait> Future for Sending<'_, W> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         match &this.state {
-            State::Here(Here { at: At::Waiting { .. }, .. }) => this.poll_answer(cx),
             State::Here(Here { at: At::New(_), .. }) => this.poll_first(cx),
+            State::Here(_) => this.poll_answer(cx),
             State::Boxed { .. } | State::Over => this.poll_boxed(cx),
         }
     }
