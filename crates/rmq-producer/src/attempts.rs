@@ -38,7 +38,7 @@ pub(crate) struct GoodAttempt {
     pub(crate) destination: Arc<Destination>,
     pub(crate) queue_id: i32,
     pub(crate) elapsed: Duration,
-    pub(crate) special: Option<Box<Special>>,
+    pub(crate) special: Option<Arc<Special>>,
 }
 
 /// What there is to say of hardly any good attempt.

@@ -19,7 +19,7 @@ pub struct SendResult {
     /// Holds what is seldom asked for, as it came.
     answer: Answer,
     /// Laid out when somebody looks, unless there were other attempts.
-    shown: OnceLock<Box<Shown>>,
+    shown: OnceLock<Arc<Shown>>,
 }
 
 /// What is known of a stored message without a look at the broker's answer.
@@ -36,7 +36,6 @@ pub(crate) struct Receipt {
 }
 
 /// What is borrowed from a result.
-#[derive(Clone)]
 struct Shown {
     message_id: Box<str>,
     queue: MessageQueue,
@@ -89,7 +88,8 @@ impl fmt::Display for SendStatus {
 }
 
 impl SendResult {
-    #[inline]
+    // Not inlined: so it is laid out where the caller wants it, and not moved there afterwards.
+    #[inline(never)]
     pub(crate) fn new(receipt: Receipt, answer: Answer) -> Self {
         Self { receipt, answer, shown: OnceLock::new() }
     }
@@ -176,14 +176,14 @@ impl SendResult {
         self.shown.get_or_init(|| self.lay_out(Box::new([self.receipt.stored_by.to_attempt()])))
     }
 
-    fn lay_out(&self, attempts: Box<[Attempt]>) -> Box<Shown> {
+    fn lay_out(&self, attempts: Box<[Attempt]>) -> Arc<Shown> {
         let Destination { topic, broker_name, ids, .. } = &*self.receipt.stored_by.destination;
         let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.receipt.queue_id);
         let message_id = match &self.receipt.message_id {
             MessageId::Made(stamp) => ids.id(*stamp).as_str().into(),
             MessageId::Given(id) => id.clone(),
         };
-        Box::new(Shown { message_id, queue, attempts })
+        Arc::new(Shown { message_id, queue, attempts })
     }
 
     /// The same after all these attempts, the one that stored the message among them.

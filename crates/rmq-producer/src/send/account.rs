@@ -107,7 +107,7 @@ impl<'a> Account<'a> {
         self.under_way.as_ref()
     }
 
-    /// The same, for whoever is about to [end](Self::end) it.
+    /// The same, for whoever [ends](Self::end) it.
     pub(super) fn take_under_way(&mut self) -> Option<Target> {
         self.under_way.take()
     }
@@ -134,7 +134,6 @@ impl<'a> Account<'a> {
         };
         self.possibly_stored |= end.err().is_none_or(Outcome::possibly_stored);
         self.load = None;
-        self.under_way = None;
         lane.counters.ended(how, elapsed);
     }
 

@@ -307,6 +307,7 @@ impl Sender {
         end: Result<(Stored, Answer), AttemptError>,
         elapsed: Duration,
     ) -> Over {
+        account.take_under_way();
         self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
             Ok((stored, answer)) => Ok(Box::new(Good { attempt: target.good_at(address, elapsed), stored, answer })),
@@ -323,6 +324,7 @@ impl Sender {
         end: Result<(), AttemptError>,
         elapsed: Duration,
     ) -> OverOneway {
+        account.take_under_way();
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
             Ok(()) => Ok(target.good_at(address, elapsed)),

@@ -101,7 +101,7 @@ impl Target {
     /// An attempt that ends well.
     #[inline(always)]
     pub(super) fn good(self, elapsed: Duration) -> GoodAttempt {
-        let special = self.logical.map(|name| Box::new(Special { logical: Some(*name), address: None }));
+        let special = self.logical.map(|name| Arc::new(Special { logical: Some(*name), address: None }));
         GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, special }
     }
 
@@ -112,7 +112,7 @@ impl Target {
             return good;
         }
         let logical = self.logical.as_deref().cloned();
-        GoodAttempt { special: Some(Box::new(Special { logical, address })), ..good }
+        GoodAttempt { special: Some(Arc::new(Special { logical, address })), ..good }
     }
 
     /// The queue as callers know it.
