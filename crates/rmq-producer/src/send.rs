@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
-use rmq_remoting::{Connection, Deadline};
+use rmq_remoting::{Connection, Deadline, WallClock};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,8 @@ pub(crate) struct Sender {
     /// Its place in the instance.
     instance: Member,
     ids: Arc<UniqueIdGenerator>,
+    /// That of the instance.
+    clock: Arc<dyn WallClock>,
     property_text: PropertyText,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
@@ -100,6 +102,7 @@ impl Sender {
     ) -> Self {
         let random = instance.random();
         let ids = Arc::new(UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64()));
+        let clock = Arc::clone(instance.remoting().clock());
         let namespace = config.name_prefix();
         let prefix = namespace.prefix().map(|prefix| &**prefix);
         let property_text = PropertyText::new(config.header_encoding, prefix, &ids);
@@ -125,6 +128,7 @@ impl Sender {
             namespace,
             instance,
             ids,
+            clock,
             property_text,
             limits,
             topics,

@@ -13,7 +13,6 @@ use rmq_remoting::{Answer, Deadline};
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::lane::Target;
 use super::prepare::{Prepared, Reconsumed};
 use super::reply::{self, Stored};
 use super::retry;
@@ -89,37 +88,37 @@ impl<'a> Delivery<'a> {
         retry::attempt_deadline(self.deadline(), now, policy.tries(), policy)
     }
 
-    /// Does what comes before the first attempt, as far as that needs no waiting. `None`: something has to be waited for.
+    /// Does what comes before the first attempt, as far as that needs no waiting, up to where it goes. `false`: something has to be waited for.
     #[inline]
-    pub(super) fn begin(&mut self, topic: Option<Arc<Topic>>, now_millis: i64) -> Result<Option<Target>, SendError> {
+    pub(super) fn begin(&mut self, topic: Option<Arc<Topic>>, now_millis: i64) -> Result<bool, SendError> {
         let sender = self.sender();
         if sender.has_send_hooks() {
-            return Ok(None);
+            return Ok(false);
         }
         if let Err(error) = Reconsumed::of(self.prepared.message()) {
             return Err(self.refused(Failure::Message(error)));
         }
         let mut compressed = None;
         if sender.compresses(self.prepared.message().body()) {
-            let Ok(here) = sender.compress_here(self.prepared.message().body()) else { return Ok(None) };
+            let Ok(here) = sender.compress_here(self.prepared.message().body()) else { return Ok(false) };
             compressed = here;
         }
         sender.prepare(&mut self.prepared, compressed, now_millis);
         self.stage = Stage::Prepared;
         match topic {
-            Some(topic) => self.settle(topic).map(Some),
-            None => Ok(None),
+            Some(topic) => self.settle(topic).map(|()| true),
+            None => Ok(false),
         }
     }
 
     /// Ends with its first attempt, if that went as nearly all do. `None`: it is not over, and nothing was done.
     #[inline]
     pub(super) fn end_well(&mut self, answer: &Answer, started: Instant, lasted: Duration) -> Option<Receipt> {
-        let stored = reply::stored(answer, &self.account.under_way()?.lane.places)?;
+        let stored = reply::stored(answer, &self.account.target()?.lane.places)?;
         if !self.suffices(&stored) || self.account.is_watched() {
             return None;
         }
-        let target = self.account.take_under_way()?;
+        let target = self.account.take_target()?;
         let sender = self.sender();
         sender.note(&mut self.account, &target, None, Ok(Some(stored.status)), lasted);
         sender.budget.refill();
@@ -147,14 +146,14 @@ impl<'a> Delivery<'a> {
 
     /// Ends with its one attempt, which went well.
     pub(super) fn end_oneway_well(&mut self, lasted: Duration) -> Option<()> {
-        let target = self.account.take_under_way()?;
+        let target = self.account.take_target()?;
         let over = self.sender().over_oneway(&mut self.account, &target, None, Ok(()), lasted);
         self.end_oneway_with(over).ok()
     }
 
     /// Chooses the queue of the first attempt: the caller's or the message's choice, which then is that of all attempts, or the next in turn.
     #[inline(always)]
-    fn settle(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+    fn settle(&mut self, topic: Arc<Topic>) -> Result<(), SendError> {
         self.stage = Stage::Settled;
         if self.options.is_aimed() || self.prepared.message().sharding().is_some() {
             return self.settle_fixed(topic);
@@ -163,23 +162,27 @@ impl<'a> Delivery<'a> {
     }
 
     #[inline(always)]
-    fn settle_in_turn(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+    fn settle_in_turn(&mut self, topic: Arc<Topic>) -> Result<(), SendError> {
         let sender = self.sender();
         let target = topic.next(&sender.faults, sender.instance.random(), None);
         self.topic = Some(topic);
         match target {
-            Some(target) => Ok(target),
+            Some(target) => {
+                self.account.aim(target);
+                Ok(())
+            }
             None => Err(self.without_queue(Attempts::None)),
         }
     }
 
     #[inline(never)]
-    fn settle_fixed(&mut self, topic: Arc<Topic>) -> Result<Target, SendError> {
+    fn settle_fixed(&mut self, topic: Arc<Topic>) -> Result<(), SendError> {
         match self.sender().fixed(self.options.aim(), self.prepared.message(), &topic) {
             Ok(Some(target)) => {
                 self.is_fixed = true;
                 self.topic = Some(topic);
-                Ok(target)
+                self.account.aim(target);
+                Ok(())
             }
             Ok(None) => self.settle_in_turn(topic),
             Err(error) => Err(self.failed(Failure::Select(error), Attempts::None)),

@@ -214,22 +214,26 @@ impl<W: Wait> Here<'_, W> {
         if sender.goes_slowly() {
             return Next::GoOn(None);
         }
-        let now = sender.instance.remoting().clock().now_millis();
-        let target = match delivery.begin(topic, now) {
-            Ok(Some(target)) => target,
-            Ok(None) => return Next::GoOn(None),
+        let now = sender.clock.now_millis();
+        match delivery.begin(topic, now) {
+            Ok(true) => {}
+            Ok(false) => return Next::GoOn(None),
             Err(error) => return Next::Fail(delivery.fail(error)),
-        };
-        match W::submit(delivery, &target, started, now, cx) {
-            Ok(None) => Next::GoOn(Some(First { target, progress: Progress::ToBegin })),
+        }
+        let Some(target) = delivery.account.target() else { return Next::GoOn(None) };
+        match W::submit(delivery, target, started, now, cx) {
             Ok(Some(pending)) => {
-                delivery.account.begin(target);
+                delivery.account.begin();
                 delivery.account.encoded();
                 self.at = At::Waiting { pending, started };
                 Next::Wait
             }
+            Ok(None) => {
+                let target = delivery.account.take_target();
+                Next::GoOn(target.map(|target| First { target, progress: Progress::ToBegin }))
+            }
             Err(error) => {
-                delivery.account.begin(target);
+                delivery.account.begin();
                 self.go_on_with(Err(*error), started)
             }
         }
@@ -238,7 +242,7 @@ impl<W: Wait> Here<'_, W> {
     /// Goes on with a first attempt that was not one to end with.
     #[cold]
     fn go_on_with(&mut self, answer: Result<W::Answer, RemotingError>, started: Instant) -> Next<W> {
-        let Some(target) = self.delivery.account.under_way().cloned() else { return Next::GoOn(None) };
+        let Some(target) = self.delivery.account.target().cloned() else { return Next::GoOn(None) };
         let progress = W::progress(&mut self.delivery, &target, answer, started);
         Next::GoOn(Some(First { target, progress }))
     }

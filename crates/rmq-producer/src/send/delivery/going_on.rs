@@ -237,7 +237,11 @@ impl Delivery<'_> {
                 return Err(self.failed(Failure::Route(error), Attempts::None));
             }
         };
-        Ok(First { target: self.settle(topic)?, progress: Progress::ToBegin })
+        self.settle(topic)?;
+        match self.account.take_target() {
+            Some(target) => Ok(First { target, progress: Progress::ToBegin }),
+            None => Err(self.without_queue(Attempts::None)),
+        }
     }
 
     async fn prepare(&mut self) -> Result<(), SendError> {
@@ -258,7 +262,7 @@ impl Delivery<'_> {
         }
         let body = self.prepared.message().body().clone();
         let compressed = sender.compress(&body, self.deadline()).await;
-        sender.prepare(&mut self.prepared, compressed, sender.instance.remoting().clock().now_millis());
+        sender.prepare(&mut self.prepared, compressed, sender.clock.now_millis());
         self.stage = Stage::Prepared;
         Ok(())
     }
