@@ -84,13 +84,7 @@ impl Reconsumed {
 
 impl Prepared {
     pub(super) fn new(message: Message) -> Self {
-        Self {
-            message,
-            special: None,
-            made_id: UniqueIdStamp::default(),
-            has_made_id: false,
-            sys_flag: 0,
-        }
+        Self { message, special: None, made_id: UniqueIdStamp::default(), has_made_id: false, sys_flag: 0 }
     }
 
     fn special(&mut self) -> &mut Special {

@@ -283,9 +283,8 @@ fn step() -> impl Strategy<Value = Step> {
         Just(M::Delay),
     ];
     let fault = proptest::option::weighted(0.4, (meets, 1_u64..4));
-    (message, aim, way, any::<bool>(), proptest::option::weighted(0.3, 0_u8..3), fault).prop_map(
-        |(message, aim, way, bounded, retries, fault)| Step { message, aim, way, bounded, retries, fault },
-    )
+    (message, aim, way, any::<bool>(), proptest::option::weighted(0.3, 0_u8..3), fault)
+        .prop_map(|(message, aim, way, bounded, retries, fault)| Step { message, aim, way, bounded, retries, fault })
 }
 
 fn setting() -> impl Strategy<Value = Setting> {
@@ -306,7 +305,8 @@ proptest! {
 
 #[test]
 fn the_short_way_is_taken_by_all_but_the_first_send() {
-    let step = Step { message: What::Plain, aim: To::Any, way: Way::Awaited, bounded: false, retries: None, fault: None };
+    let step =
+        Step { message: What::Plain, aim: To::Any, way: Way::Awaited, bounded: false, retries: None, fault: None };
     let setting = Setting { v1: false, binary: false, namespace: 2, hooked: false, two_brokers: true };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime of one thread");
