@@ -9,11 +9,19 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// Where time stamps on the wire come from.
 pub trait WallClock: Send + Sync + 'static {
     /// Returns milliseconds since 1970-01-01 UTC.
     fn now_millis(&self) -> i64;
+
+    /// Returns the same for whoever has read tokio's clock just now, which spares a look at the other one: the system's clock is then read
+    /// once per millisecond and thread. Default: [`now_millis`](Self::now_millis).
+    fn millis_at(&self, now: Instant) -> i64 {
+        let _ = now;
+        self.now_millis()
+    }
 }
 
 /// The clock of the operating system.
@@ -21,48 +29,60 @@ pub trait WallClock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl WallClock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place where the system clock is read")]
-    #[inline]
     fn now_millis(&self) -> i64 {
-        let now = SystemTime::now();
-        let known = KNOWN_MILLI.get();
-        // Who asks often mostly asks within the same millisecond, and to compare times is less than to take them apart.
-        if known.start <= now && now < known.end { known.millis } else { learn(now) }
+        millis(system_time())
+    }
+
+    #[inline]
+    fn millis_at(&self, now: Instant) -> i64 {
+        KNOWN_MILLI.with(|known| if known.is_at(now) { known.millis.get() } else { known.learn(now, system_time()) })
     }
 }
 
-/// A millisecond of the system clock, and its number.
-#[derive(Clone, Copy)]
+/// A millisecond of the system's clock, and when tokio's says that it is that.
 struct Milli {
-    start: SystemTime,
-    /// When the next one starts.
-    end: SystemTime,
-    millis: i64,
+    from: Cell<Option<Instant>>,
+    until: Cell<Option<Instant>>,
+    millis: Cell<i64>,
 }
 
 thread_local! {
-    static KNOWN_MILLI: Cell<Milli> = const { Cell::new(Milli { start: UNIX_EPOCH, end: UNIX_EPOCH, millis: 0 }) };
+    static KNOWN_MILLI: Milli = const { Milli { from: Cell::new(None), until: Cell::new(None), millis: Cell::new(0) } };
 }
 
-/// The milliseconds of a time, which are remembered unless it is before 1970 or far from now.
-#[cold]
-fn learn(now: SystemTime) -> i64 {
-    let since = match now.duration_since(UNIX_EPOCH) {
-        Ok(since) => since,
-        Err(before) => return i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
-    };
-    let Ok(millis) = i64::try_from(since.as_millis()) else { return i64::MAX };
-    let begun = Duration::from_nanos(u64::from(since.subsec_nanos() % NANOS_OF_MILLI));
-    if let (Some(start), true) = (now.checked_sub(begun), since < FAR) {
-        KNOWN_MILLI.set(Milli { start, end: start + ONE_MILLI, millis });
+impl Milli {
+    #[inline]
+    fn is_at(&self, now: Instant) -> bool {
+        self.until.get().is_some_and(|until| now < until) && self.from.get().is_some_and(|from| from <= now)
     }
-    millis
+
+    /// The milliseconds of a time that was read after `now`, which are remembered for what is left of them. The two clocks run alike for
+    /// that long.
+    #[cold]
+    fn learn(&self, now: Instant, time: SystemTime) -> i64 {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let left = Duration::from_nanos(u64::from(NANOS_OF_MILLI - since.subsec_nanos() % NANOS_OF_MILLI));
+        self.from.set(Some(now));
+        // Of a time before 1970 nothing is known.
+        self.until.set(now.checked_add(left).filter(|_| time >= UNIX_EPOCH));
+        self.millis.set(millis(time));
+        self.millis.get()
+    }
 }
 
-const ONE_MILLI: Duration = Duration::from_millis(1);
+#[allow(clippy::disallowed_methods, reason = "the one place where the system clock is read")]
+fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
+fn millis(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
+    }
+}
+
 const NANOS_OF_MILLI: u32 = 1_000_000;
-/// The year 4000 or so: behind it a clock may have no next millisecond.
-const FAR: Duration = Duration::from_secs(1 << 36);
 
 /// A small random source for jitter, ids and start positions. Not for secrets.
 ///
@@ -108,31 +128,34 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::disallowed_methods, reason = "it is what the clock is held against")]
-    fn a_time_is_the_same_whether_its_millisecond_is_known_or_not() {
-        let plain = |time: SystemTime| i64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-        for _ in 0..20_000 {
-            let (before, millis, after) = (SystemTime::now(), SystemClock.now_millis(), SystemTime::now());
+    fn a_known_millisecond_is_never_over() {
+        for _ in 0..50_000 {
+            let before = millis(system_time());
+            let at = SystemClock.millis_at(Instant::now());
+            let after = millis(system_time());
             // A clock that was set back in between says nothing.
             if before <= after {
-                assert!((plain(before)..=plain(after)).contains(&millis), "{millis}");
+                assert!((before..=after).contains(&at), "{before} {at} {after}");
             }
-        }
-        for nanos in [0, 1, 999_999, 1_000_000, 1_999_999_999, 1_793_491_200_000_999_999] {
-            let time = UNIX_EPOCH + Duration::from_nanos(nanos);
-            assert_eq!(learn(time), plain(time));
-            let Milli { start, end, millis } = KNOWN_MILLI.get();
-            assert!(start <= time && time < end && millis == plain(time));
-            assert_eq!((plain(start), plain(end - Duration::from_nanos(1)), plain(end)), (millis, millis, millis + 1));
         }
     }
 
     #[test]
-    fn a_clock_before_1970_or_far_from_now_is_read_too() {
-        assert_eq!(learn(UNIX_EPOCH - Duration::from_millis(1_500)), -1_500);
-        let far = UNIX_EPOCH + FAR + Duration::from_millis(3);
-        assert_eq!(learn(far), (1 << 36) * 1_000 + 3);
-        assert!(KNOWN_MILLI.get().end < far);
+    fn a_millisecond_is_known_from_when_it_was_read_until_it_ends() {
+        let now = Instant::now();
+        let known = Milli { from: Cell::new(None), until: Cell::new(None), millis: Cell::new(0) };
+        assert!(!known.is_at(now));
+        for nanos in [0, 1, 999_999, 1_000_000, 1_999_999_999, 1_793_491_200_000_999_999_u64] {
+            let time = UNIX_EPOCH + Duration::from_nanos(nanos);
+            assert_eq!(known.learn(now, time), i64::try_from(nanos / 1_000_000).unwrap());
+            let until = now + Duration::from_nanos(1_000_000 - nanos % 1_000_000);
+            let instant = Duration::from_nanos(1);
+            assert!([now, until - instant].into_iter().all(|now| known.is_at(now)));
+            // Other times are asked for, those of another runtime with a clock of its own among them.
+            assert!([now - instant, until].into_iter().all(|now| !known.is_at(now)));
+        }
+        assert_eq!(known.learn(now, UNIX_EPOCH - Duration::from_millis(1_500)), -1_500);
+        assert!(!known.is_at(now));
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl<W: Wait> Here<'_, W> {
         if sender.goes_slowly() {
             return Next::GoOn(None);
         }
-        let now = sender.clock.now_millis();
+        let now = sender.clock.millis_at(started);
         match delivery.begin(topic, now) {
             Ok(true) => {}
             Ok(false) => return Next::GoOn(None),
