@@ -1,5 +1,7 @@
 //! Answer: what a peer said, without a map where that can be avoided.
 
+mod kept;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +9,8 @@ use bytes::Bytes;
 
 use crate::codec::{Field, Skeleton, Values, whole_number};
 use crate::{ExtFields, ExtFieldsIter, HeaderEncoding, RemotingCommand, ResponseCode};
+
+pub(crate) use kept::Kept;
 
 /// The answer to a request.
 ///
