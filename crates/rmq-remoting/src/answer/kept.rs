@@ -8,14 +8,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Answer, Repr};
-use crate::RemotingCommand;
 use crate::codec::{Bounds, Room, Skeleton};
+use crate::{HeaderEncoding, RemotingCommand};
 
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     room: Room,
     bounds: Bounds,
     opaque: i32,
+    encoding: HeaderEncoding,
     /// Of an answer whose texts are in the room.
     skeleton: Option<Arc<Skeleton>>,
     body: Option<Box<Bytes>>,
@@ -35,6 +36,7 @@ impl Kept {
     pub(crate) fn put_known(&mut self, skeleton: &Arc<Skeleton>, opaque: i32, bounds: Bounds) {
         self.bounds = bounds;
         self.opaque = opaque;
+        self.encoding = skeleton.encoding();
         self.skeleton = Some(Arc::clone(skeleton));
     }
 
@@ -42,9 +44,9 @@ impl Kept {
     pub(crate) fn put(&mut self, answer: Answer) {
         (self.skeleton, self.body, self.command) = match answer.0 {
             Repr::Command(command) => (None, None, Some(command)),
-            Repr::Known { skeleton, values, opaque, body } => {
+            Repr::Known { skeleton, values, opaque, encoding, body } => {
                 self.bounds = self.room.hold(&values);
-                self.opaque = opaque;
+                (self.opaque, self.encoding) = (opaque, encoding);
                 (Some(skeleton), body, None)
             }
         };
@@ -54,8 +56,8 @@ impl Kept {
     #[inline(always)]
     pub(crate) fn take(&mut self) -> Option<Answer> {
         let Some(skeleton) = self.skeleton.take() else { return self.take_command() };
-        let values = self.room.values(self.bounds);
-        Some(Answer(Repr::Known { skeleton, values, opaque: self.opaque, body: self.body.take() }))
+        let (opaque, encoding, body) = (self.opaque, self.encoding, self.body.take());
+        Some(Answer(Repr::Known { skeleton, values: self.room.values(self.bounds), opaque, encoding, body }))
     }
 
     #[cold]

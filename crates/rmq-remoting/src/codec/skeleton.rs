@@ -224,7 +224,7 @@ impl Skeleton {
         self.id
     }
 
-    pub(super) fn encoding(&self) -> HeaderEncoding {
+    pub(crate) fn encoding(&self) -> HeaderEncoding {
         self.command.encoding
     }
 

@@ -4,6 +4,7 @@ use super::plain_text::{is_plain_block, is_usual_block};
 
 /// The varying texts of one header, in their order.
 #[derive(Clone)]
+#[repr(align(8))]
 pub(crate) struct Values {
     text: [u8; Self::BYTES],
     bounds: Bounds,
@@ -15,7 +16,7 @@ pub(crate) type Bounds = [u8; Values::MOST + 1];
 impl Values {
     /// Two ids of 32 digits and two numbers. The whole answer then is no larger than 112 bytes.
     const BYTES: usize = 80;
-    pub(super) const MOST: usize = 8;
+    pub(super) const MOST: usize = 7;
 
     /// Puts in the first `length` bytes of `text`, as the text of this index, behind those of lower ones.
     #[inline]
