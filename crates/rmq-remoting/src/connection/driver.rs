@@ -215,7 +215,7 @@ impl Driver {
             state.last_burst = self.answers.len() + frames;
             state.last_read = now;
             for answer in self.answers.drain(..) {
-                strays.note(state.slots.deliver(answer.opaque(), || answer), &mut self.wakers);
+                strays.note(state.slots.deliver(answer), &mut self.wakers);
             }
         }
         self.wakers.drain(..).for_each(Waker::wake);
@@ -230,6 +230,7 @@ impl Driver {
 
     /// Hands out the answers at the start of what was read that are like earlier ones, each as it is read, so that none is moved. Returns
     /// how many there were.
+    #[inline(never)]
     fn hand_out_alike(&mut self, now: Instant, strays: &mut Strays) -> usize {
         let mut frames = 0;
         loop {
@@ -237,7 +238,8 @@ impl Driver {
             state.last_read = now;
             let (slots, wakers) = (&mut state.slots, &mut self.wakers);
             let read = self.frames.read_alike(&mut self.input, PER_LOCK, |alike| {
-                strays.note(slots.deliver(alike.opaque, || alike.answer()), wakers);
+                strays.note(slots.deliver_alike(&alike)?, wakers);
+                Some(())
             });
             frames += read;
             if read < PER_LOCK {
