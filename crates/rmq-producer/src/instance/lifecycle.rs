@@ -1,7 +1,7 @@
 //! How an instance begins and ends.
 //!
 //! It begins at once, without a look at the network: whoever joined it first asks its name servers then. It ends with its last producer: tasks
-//! first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close.
+//! first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close, and the peers get to read what was sent.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -151,6 +151,13 @@ impl ClientInstance {
             info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
         }
         left
+    }
+
+    /// Waits until the peers have closed their connections too, if all producers have left.
+    pub(super) async fn closed_everywhere(&self, deadline: Deadline) {
+        if self.ended.is_cancelled() {
+            self.remoting.shutdown(deadline.remaining()).await;
+        }
     }
 
     /// Gives a place back without waiting for anything.

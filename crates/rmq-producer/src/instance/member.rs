@@ -377,6 +377,12 @@ impl Member {
         self.tasks.sends_over().await;
         (told, not_told)
     }
+
+    /// Waits, once it has left, until brokers have closed their connections too: they have read everything then. Nobody waits for those
+    /// that go on with its siblings, nor after `deadline`.
+    pub(crate) async fn closed_everywhere(&self, deadline: Deadline) {
+        self.instance.closed_everywhere(deadline).await;
+    }
 }
 
 impl Drop for Member {
