@@ -84,6 +84,8 @@ pub(crate) struct Sender {
     metrics: Arc<Metrics>,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
+    /// What there is to report once leave is taken.
+    left: OnceCell<ShutdownReport>,
     report: OnceCell<ShutdownReport>,
     /// Cancelled when the last handle is gone.
     deserted: CancellationToken,
@@ -111,7 +113,7 @@ impl Sender {
             limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
         }
         let topics = Topics::new(Arc::clone(random));
-        let (unfinished, report) = (OnceCell::new(), OnceCell::new());
+        let (unfinished, left, report) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let faults = Faults::new(&config);
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
@@ -141,6 +143,7 @@ impl Sender {
             hooks,
             metrics,
             unfinished,
+            left,
             report,
             deserted,
             started: Instant::now(),

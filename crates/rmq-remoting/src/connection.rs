@@ -11,6 +11,7 @@
 
 mod call;
 mod driver;
+mod linger;
 mod out_buffer;
 mod serve;
 mod slots;
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) fallback: Option<Arc<dyn Processor>>,
     pub(crate) counters: Counters,
     pub(crate) tracker: TaskTracker,
+    /// Connections that have ended for everybody but their peers.
+    pub(crate) lingering: TaskTracker,
     pub(crate) cancel: CancellationToken,
     /// Room for the awaited requests of all connections: from before the dial until the answer.
     pub(crate) room: Room,
@@ -75,6 +78,7 @@ impl Settings {
             fallback,
             counters: Counters::default(),
             tracker: TaskTracker::new(),
+            lingering: TaskTracker::new(),
             cancel: CancellationToken::new(),
             room,
             closed: AtomicBool::new(false),
@@ -244,7 +248,8 @@ impl Connection {
         state.enqueued - state.handed
     }
 
-    /// Ends it at once; every call on it ends with [`RemotingError::ConnectionLost`].
+    /// Ends it at once; every call on it ends with [`RemotingError::ConnectionLost`]. The peer still gets to read what was written, see
+    /// [`RemotingClient`](crate::RemotingClient).
     pub fn close(&self) {
         self.shared.end(ConnectionEnd::Closed);
     }

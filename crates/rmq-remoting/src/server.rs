@@ -54,7 +54,8 @@ impl RemotingServer {
         self.settings.counters.snapshot()
     }
 
-    /// Stops accepting, lets requests being worked on be answered for up to `grace`, closes every connection and waits for its tasks.
+    /// Stops accepting, lets requests being worked on be answered for up to `grace`, closes every connection and waits for its tasks. Clients
+    /// that have not closed their ends are waited for within the same grace, for a second at most; what is not over then goes on by itself.
     ///
     /// # Cancel safety
     ///
@@ -65,7 +66,12 @@ impl RemotingServer {
         connections.iter().for_each(Connection::retire);
         let settings = &self.settings;
         settings.tracker.close();
-        let _ = tokio::time::timeout(grace, settings.tracker.wait()).await;
+        settings.lingering.close();
+        let all_closed = async {
+            settings.tracker.wait().await;
+            settings.lingering.wait().await;
+        };
+        let _ = tokio::time::timeout(grace, all_closed).await;
         settings.cancel.cancel();
         settings.tracker.wait().await;
     }

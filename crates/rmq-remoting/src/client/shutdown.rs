@@ -20,7 +20,8 @@ pub struct RemotingShutdownReport {
 }
 
 impl RemotingClient {
-    /// Refuses new requests and closes every connection, without waiting for anything. Needs no runtime.
+    /// Refuses new requests and closes every connection, without waiting for anything: its tasks end by themselves, those of peers that do
+    /// not close their ends after a second. Needs no runtime.
     pub fn close(&self) {
         let inner = &self.inner;
         inner.settings.closed.store(true, Ordering::Release);
@@ -29,7 +30,9 @@ impl RemotingClient {
         inner.settings.cancel.cancel();
     }
 
-    /// Refuses new requests, waits up to `grace` for those in flight, closes every connection and waits for its tasks.
+    /// Refuses new requests, waits up to `grace` for those in flight, closes every connection and waits for its tasks. Peers that have not
+    /// closed their ends are waited for within the same grace, for a second at most; what is not over then goes on as after
+    /// [`close`](Self::close).
     ///
     /// # Cancel safety
     ///
@@ -49,6 +52,9 @@ impl RemotingClient {
         inner.settings.cancel.cancel();
         inner.settings.tracker.close();
         inner.settings.tracker.wait().await;
+        inner.settings.lingering.close();
+        let left = grace.saturating_sub(started.elapsed());
+        let _ = tokio::time::timeout(left, inner.settings.lingering.wait()).await;
         RemotingShutdownReport { unanswered, unwritten, took: started.elapsed() }
     }
 }
