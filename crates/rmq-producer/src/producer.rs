@@ -300,8 +300,9 @@ impl Producer {
     /// tasks and closes all sockets. What producers of the same client id share goes on until the last of them ends. A second call, from
     /// whichever clone, returns the report of the first.
     ///
-    /// A socket is closed once its peer has read everything and closed too, which is waited for within the grace, for a second at most. If
-    /// there is no time left, sockets whose peers are slow are closed up to a second later, by tasks that outlive the call.
+    /// A socket is closed once its peer has read everything and closed too, which is waited for within the grace, for a second at most. With
+    /// too short a grace a slow broker may lose oneway messages that it has not read: it is one of
+    /// [`not_unregistered`](ShutdownReport::not_unregistered).
     ///
     /// # Cancel safety
     /// Dropped early, new sends stay refused, and it may be called again to go on.

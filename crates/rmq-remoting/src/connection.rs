@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) tracker: TaskTracker,
     /// Connections that have ended for everybody but their peers.
     pub(crate) lingering: TaskTracker,
+    /// For these peers, too.
+    pub(crate) cut: CancellationToken,
     pub(crate) cancel: CancellationToken,
     /// Room for the awaited requests of all connections: from before the dial until the answer.
     pub(crate) room: Room,
@@ -79,10 +81,20 @@ impl Settings {
             counters: Counters::default(),
             tracker: TaskTracker::new(),
             lingering: TaskTracker::new(),
+            cut: CancellationToken::new(),
             cancel: CancellationToken::new(),
             room,
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// Waits until the peers of all connections have closed their ends, and no longer than until `deadline`: then they are left without.
+    pub(crate) async fn let_peers_close(&self, deadline: Instant) {
+        self.lingering.close();
+        if tokio::time::timeout_at(deadline, self.lingering.wait()).await.is_err() {
+            self.cut.cancel();
+            self.lingering.wait().await;
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::code::RequestCode;
 use crate::config::{ConfigError, RemotingConfig};
 use crate::connection::{Connection, Settings};
 use crate::connector::Acceptor;
+use crate::deadline::Deadline;
 use crate::processor::{ConnectionContext, Processor};
 use crate::stats::RemotingStats;
 
@@ -55,7 +56,7 @@ impl RemotingServer {
     }
 
     /// Stops accepting, lets requests being worked on be answered for up to `grace`, closes every connection and waits for its tasks. Clients
-    /// that have not closed their ends are waited for within the same grace, for a second at most; what is not over then goes on by itself.
+    /// that have not closed their ends are waited for within the same grace, for a second at most. After it there is no task and no socket.
     ///
     /// # Cancel safety
     ///
@@ -66,14 +67,11 @@ impl RemotingServer {
         connections.iter().for_each(Connection::retire);
         let settings = &self.settings;
         settings.tracker.close();
-        settings.lingering.close();
-        let all_closed = async {
-            settings.tracker.wait().await;
-            settings.lingering.wait().await;
-        };
-        let _ = tokio::time::timeout(grace, all_closed).await;
+        let until = Deadline::after(grace).instant();
+        let _ = tokio::time::timeout_at(until, settings.tracker.wait()).await;
         settings.cancel.cancel();
         settings.tracker.wait().await;
+        settings.let_peers_close(until).await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! How an instance begins and ends.
 //!
-//! It begins at once, without a look at the network: whoever joined it first has asked where its name servers are, and asks them then. It ends with its last producer: tasks
-//! first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close, and the peers get to read what was sent.
+//! It begins at once, without a look at the network: whoever joined it first has asked where its name servers are, and asks them then. It
+//! ends with its last producer: tasks first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close, and
+//! the peers get to read what was sent.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -161,13 +162,14 @@ impl ClientInstance {
         leaving.is_told = true;
         drop(leaving);
         if self.ended.is_cancelled() {
-            self.remoting.shutdown(Duration::ZERO).await;
+            self.remoting.close();
+            self.remoting.closed().await;
             info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
         }
         left
     }
 
-    /// Waits until the peers have closed their connections too, if all producers have left.
+    /// Waits until the peers have closed their connections too, if all producers have left; not beyond `deadline`.
     pub(super) async fn closed_everywhere(&self, deadline: Deadline) {
         if self.ended.is_cancelled() {
             self.remoting.shutdown(deadline.remaining()).await;

@@ -384,7 +384,10 @@ impl Member {
     pub(crate) async fn cut_off(&self) {
         match &self.cut {
             Some(cut) => cut.cancel(),
-            None => drop(self.remoting().shutdown(Duration::ZERO).await),
+            None => {
+                self.remoting().close();
+                self.remoting().closed().await;
+            }
         }
     }
 

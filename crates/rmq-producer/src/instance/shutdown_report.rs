@@ -14,8 +14,8 @@ pub struct ShutdownReport {
     pub maybe_stored: usize,
     /// Brokers that were told of the leave, and said that they heard it.
     pub unregistered: usize,
-    /// Brokers that were connected and could not be told in time. They notice by themselves; oneway messages that one of them does not read
-    /// within another second, or before the runtime ends, may be lost.
+    /// Brokers that were connected and could not be told in time. They notice by themselves; oneway messages that one of them had not read by
+    /// then may be lost.
     pub not_unregistered: usize,
     /// How long it took.
     pub took: Duration,

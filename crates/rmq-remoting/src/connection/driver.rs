@@ -129,7 +129,8 @@ impl Driver {
             let mut linger = Linger::begin(self.reader, self.writer);
             // The first step at once, so that the peer hears of the end before anybody here does.
             if poll_fn(|cx| Poll::Ready(Pin::new(&mut linger).poll(cx))).await.is_pending() {
-                shared.settings.lingering.spawn(linger);
+                let settings = &shared.settings;
+                settings.lingering.spawn(settings.cut.clone().run_until_cancelled_owned(linger));
             }
         }
         on_end(shared.id, &cause);
