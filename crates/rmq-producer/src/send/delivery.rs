@@ -71,7 +71,8 @@ impl<'a> Delivery<'a> {
 
     /// When it must be over.
     pub(super) fn deadline(&self) -> Deadline {
-        Deadline::counted_from(self.since, self.total.unwrap_or(self.sender().config.send_timeout))
+        let usual = self.sender().config.send_timeout;
+        Deadline::counted_from(self.since, self.total.unwrap_or(usual))
     }
 
     fn policy(&self) -> &RetryPolicy {
