@@ -120,6 +120,7 @@ impl<'a, W: Wait> Sending<'a, W> {
         matches!(self.state, State::Here(Here { at: At::Waiting { .. }, .. }))
     }
 
+    // This one and the next are functions of their own: together they would have more to keep at hand than there are registers.
     #[inline(never)]
     fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
         let State::Here(here) = &mut self.state else { return self.poll_boxed(cx) };
