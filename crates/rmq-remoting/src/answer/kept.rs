@@ -52,17 +52,19 @@ impl Kept {
         };
     }
 
-    /// Takes the answer out, if one is here.
+    /// Takes the answer out, if one is here whose texts are in the room: what nearly all are, so that it goes where it is to be and nowhere
+    /// else on its way.
     #[inline(always)]
-    pub(crate) fn take(&mut self) -> Option<Answer> {
-        let Some(skeleton) = self.skeleton.take() else { return self.take_command() };
+    pub(crate) fn take_known(&mut self) -> Option<Answer> {
+        let skeleton = self.skeleton.take()?;
         let (opaque, encoding, body) = (self.opaque, self.encoding, self.body.take());
         Some(Answer(Repr::Known { skeleton, values: self.room.values(self.bounds), opaque, encoding, body }))
     }
 
+    /// Takes the answer out, if one is here.
     #[cold]
-    fn take_command(&mut self) -> Option<Answer> {
-        self.command.take().map(|command| Answer(Repr::Command(command)))
+    pub(crate) fn take(&mut self) -> Option<Answer> {
+        self.take_known().or_else(|| self.command.take().map(|command| Answer(Repr::Command(command))))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::slots::{Found, SlotKey};
 use super::{RETIRED, Shared, State};
-use crate::answer::Answer;
+use crate::answer::{Answer, Kept};
 use crate::code::ResponseCode;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError};
@@ -87,21 +87,39 @@ impl Future for Call {
             // Polled again, which nobody should do: the slot may be somebody else's by now.
             return Poll::Pending;
         }
-        let mut state = this.shared.state.lock();
-        // Made what is returned at once: every move of an answer costs.
-        let polled = match state.slots.collect(this.slot) {
-            Some(answer) => Poll::Ready(Ok(answer)),
-            None => return this.look_again(state, cx),
-        };
+        let state = this.shared.state.lock();
+        if !state.slots.is_answered(this.slot) {
+            return this.look_again(state, cx);
+        }
         // Others may have been read since then; this one was before them.
         this.since = state.last_read;
-        this.shared.after_call(state);
         this.done = true;
-        if matches!(&polled, Poll::Ready(Ok(answer)) if answer.response_code() == ResponseCode::GO_AWAY) {
-            this.shared.go_away();
-        }
-        polled
+        collect(&this.shared, this.slot, state)
     }
+}
+
+/// Takes the answer, which is there. It is made what is returned at once, and returned at the end and nowhere else: every move of an answer
+/// costs.
+#[inline(always)]
+fn collect(shared: &Shared, slot: SlotKey, mut state: MutexGuard<'_, State>) -> Poll<Result<Answer, RemotingError>> {
+    let polled = match state.slots.collect(slot) {
+        Some(kept) => match kept.take_known() {
+            Some(answer) => Poll::Ready(Ok(answer)),
+            None => take(kept),
+        },
+        None => Poll::Pending,
+    };
+    shared.after_call(state);
+    if matches!(&polled, Poll::Ready(Ok(answer)) if answer.response_code() == ResponseCode::GO_AWAY) {
+        shared.go_away();
+    }
+    polled
+}
+
+/// Takes out an answer of any kind.
+#[cold]
+fn take(kept: &mut Kept) -> Poll<Result<Answer, RemotingError>> {
+    kept.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
 }
 
 impl Drop for Call {

@@ -9,7 +9,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use super::uncollected::{Place, Uncollected};
-use crate::answer::Answer;
+use crate::answer::{Answer, Kept};
 use crate::codec::Alike;
 
 /// The opaque of the first slot in its first generation.
@@ -48,7 +48,6 @@ struct Slot {
     start: u64,
 }
 
-#[derive(Clone, Copy)]
 enum State {
     /// Nobody's; the next free slot.
     Free(u32),
@@ -169,12 +168,18 @@ impl Slots {
         true
     }
 
-    /// Takes the answer out of a caller's slot, if it is there, and frees the slot.
+    /// Whether the answer is in a caller's slot.
     #[inline(always)]
-    pub(crate) fn collect(&mut self, key: SlotKey) -> Option<Answer> {
+    pub(crate) fn is_answered(&self, key: SlotKey) -> bool {
+        matches!(self.entries[key.0 as usize].state, State::Ready(_))
+    }
+
+    /// The answer in a caller's slot, if it is there, to be taken out at once. The slot is free.
+    #[inline(always)]
+    pub(crate) fn collect(&mut self, key: SlotKey) -> Option<&mut Kept> {
         let slot = &mut self.entries[key.0 as usize];
-        let State::Ready(place) = slot.state else { return None };
-        slot.state = State::Free(self.free);
+        let State::Ready(_) = slot.state else { return None };
+        let State::Ready(place) = std::mem::replace(&mut slot.state, State::Free(self.free)) else { return None };
         self.free = key.0;
         self.live -= 1;
         self.answers.collect(place)
@@ -182,10 +187,10 @@ impl Slots {
 
     /// Looks into a caller's slot that has no answer.
     pub(crate) fn look(&self, key: SlotKey) -> Found {
-        let Slot { state, start, .. } = self.entries[key.0 as usize];
+        let Slot { state, start, .. } = &self.entries[key.0 as usize];
         match state {
-            State::Waiting => Found::Waiting { start },
-            State::Expired => Found::Expired { start },
+            State::Waiting => Found::Waiting { start: *start },
+            State::Expired => Found::Expired { start: *start },
             State::Free(_) | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
         }
     }
@@ -205,7 +210,7 @@ impl Slots {
     pub(crate) fn leave(&mut self, key: SlotKey) {
         let slot = &mut self.entries[key.0 as usize];
         match slot.state {
-            State::Ready(_) => drop(self.collect(key)),
+            State::Ready(_) => drop(self.collect(key).and_then(Kept::take)),
             State::Waiting | State::Expired => {
                 slot.state = State::Orphan;
                 slot.waker = None;
@@ -278,7 +283,7 @@ mod tests {
         let (key, opaque) = take(&mut slots);
         assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
         assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown), "a duplicate is nobody's");
-        assert!(slots.collect(key).is_some());
+        assert!(slots.collect(key).and_then(Kept::take).is_some());
         assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown));
         assert_eq!(slots.live(), 0);
     }
@@ -307,10 +312,10 @@ mod tests {
             let (key, opaque) = take(&mut slots);
             assert!((FIRST..FIRST_ONEWAY).contains(&opaque) && opaque != held_opaque);
             assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
-            assert!(slots.collect(key).is_some());
+            assert!(slots.collect(key).and_then(Kept::take).is_some());
         }
         assert!(matches!(deliver(&mut slots, held_opaque), Delivered::To(None)));
-        assert!(slots.collect(held).is_some());
+        assert!(slots.collect(held).and_then(Kept::take).is_some());
     }
 
     #[test]
@@ -424,7 +429,7 @@ mod tests {
                         match is {
                             Is::Waiting => assert!(slots.collect(*key).is_none()),
                             Is::Ready => {
-                                assert_eq!(slots.collect(*key).map(|answer| answer.opaque()), Some(*opaque));
+                                assert_eq!(slots.collect(*key).and_then(Kept::take).map(|answer| answer.opaque()), Some(*opaque));
                                 *is = Is::Over;
                             }
                             // Its slot is nobody's any more, or somebody else's.
