@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Answer, Repr};
 use crate::codec::{Bounds, Room, Skeleton};
-use crate::{HeaderEncoding, RemotingCommand};
+use crate::{HeaderEncoding, RemotingCommand, ResponseCode};
 
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -52,6 +52,12 @@ impl Kept {
         };
     }
 
+    /// The code of the answer, if one is here whose texts are in the room.
+    #[inline]
+    pub(crate) fn known_code(&self) -> Option<ResponseCode> {
+        self.skeleton.as_ref().map(|skeleton| skeleton.command().response_code())
+    }
+
     /// Takes the answer out, if one is here whose texts are in the room: what nearly all are, so that it goes where it is to be and nowhere
     /// else on its way.
     #[inline(always)]
@@ -75,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::codec::AnswerReader;
-    use crate::{FrameCodec, FrameLimits, ResponseCode};
+    use crate::{FrameCodec, FrameLimits};
 
     /// Answers that were read by comparison with earlier ones, some of them with a body, and others.
     fn answers() -> Vec<Answer> {

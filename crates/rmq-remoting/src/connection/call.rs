@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::slots::{Found, SlotKey};
 use super::{RETIRED, Shared, State};
-use crate::answer::{Answer, Kept};
+use crate::answer::Answer;
 use crate::code::ResponseCode;
 use crate::deadline::Deadline;
 use crate::error::{ConnectionEnd, RemotingError};
@@ -98,28 +98,32 @@ impl Future for Call {
     }
 }
 
-/// Takes the answer, which is there. It is made what is returned at once, and returned at the end and nowhere else: every move of an answer
-/// costs.
+/// Takes the answer, which is there.
 #[inline(always)]
 fn collect(shared: &Shared, slot: SlotKey, mut state: MutexGuard<'_, State>) -> Poll<Result<Answer, RemotingError>> {
-    let polled = match state.slots.collect(slot) {
-        Some(kept) => match kept.take_known() {
-            Some(answer) => Poll::Ready(Ok(answer)),
-            None => take(kept),
-        },
+    let nobody_is_to_know = shared.is_indifferent(&state);
+    match state.slots.collect(slot) {
+        // Every move of an answer costs: the usual one is taken out right into what is returned, with nothing to do behind that.
+        Some(kept) if nobody_is_to_know && kept.known_code().is_some_and(|code| code != ResponseCode::GO_AWAY) => {
+            kept.take_known().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+        }
+        Some(kept) => {
+            let answer = kept.take();
+            shared.after_call(state);
+            collected(shared, answer)
+        }
         None => Poll::Pending,
-    };
-    shared.after_call(state);
-    if matches!(&polled, Poll::Ready(Ok(answer)) if answer.response_code() == ResponseCode::GO_AWAY) {
-        shared.go_away();
     }
-    polled
 }
 
-/// Takes out an answer of any kind.
+/// Looks at what an answer says of the connection.
 #[cold]
-fn take(kept: &mut Kept) -> Poll<Result<Answer, RemotingError>> {
-    kept.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+fn collected(shared: &Shared, answer: Option<Answer>) -> Poll<Result<Answer, RemotingError>> {
+    let Some(answer) = answer else { return Poll::Pending };
+    if answer.response_code() == ResponseCode::GO_AWAY {
+        shared.go_away();
+    }
+    Poll::Ready(Ok(answer))
 }
 
 impl Drop for Call {
@@ -150,9 +154,15 @@ impl Shared {
     /// A call is over: its place is the next one's, and a retired connection ends with its last call.
     #[inline]
     fn after_call(&self, state: MutexGuard<'_, State>) {
-        if !state.turns.is_idle() || self.life.load(Ordering::Acquire) == RETIRED {
+        if !self.is_indifferent(&state) {
             self.tell_of_end(state);
         }
+    }
+
+    /// Whether nobody has to be told of a call that is over.
+    #[inline]
+    fn is_indifferent(&self, state: &State) -> bool {
+        state.turns.is_idle() && self.life.load(Ordering::Acquire) != RETIRED
     }
 
     #[cold]
