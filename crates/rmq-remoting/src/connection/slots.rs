@@ -120,47 +120,34 @@ impl Slots {
     /// Hands an answer to the request with its opaque.
     pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
         let opaque = answer.opaque();
-        self.answers.next().put(answer);
-        let delivered = self.deliver_next(opaque);
-        if !matches!(delivered, Delivered::To(_)) {
-            // It may have a large body.
-            drop(self.answers.next().take());
-        }
-        delivered
+        let Some(slot) = waiting(&mut self.entries, opaque) else { return self.deliver_to_nobody(opaque) };
+        let mut next = self.answers.next();
+        next.answer().put(answer);
+        slot.answered(next.keep())
     }
 
     /// Hands out an answer like earlier ones, whose texts are put in where they are to wait. `None`: they are odd, and it is to be read in
     /// another way, whether somebody waits for it or not.
     #[inline(always)]
     pub(crate) fn deliver_alike(&mut self, alike: &Alike<'_>) -> Option<Delivered> {
-        let kept = self.answers.next();
-        alike.put_texts(kept)?;
-        // If nobody waits for it, the next one is put in over it.
-        alike.put_rest(kept);
-        Some(self.deliver_next(alike.opaque))
-    }
-
-    /// Hands out the answer that was put in as the next one.
-    #[inline(always)]
-    fn deliver_next(&mut self, opaque: i32) -> Delivered {
-        // What is below the first one or above the last one has no generation that a slot has.
-        let number = opaque.wrapping_sub(FIRST);
-        let index = (number & INDEX_MASK).unsigned_abs();
-        let slot = match self.entries.get_mut(index as usize) {
-            Some(slot) if slot.generation == number >> INDEX_BITS => slot,
-            _ => return Delivered::Unknown,
+        let mut next = self.answers.next();
+        alike.put_texts(next.answer())?;
+        let Some(slot) = waiting(&mut self.entries, alike.opaque) else {
+            return Some(self.deliver_to_nobody(alike.opaque));
         };
-        if let State::Waiting | State::Expired = slot.state {
-            slot.state = State::Ready(self.answers.keep());
-            return Delivered::To(slot.waker.take());
-        }
-        if self.end_orphan(index) { Delivered::Late } else { Delivered::Unknown }
+        alike.put_rest(next.answer());
+        Some(slot.answered(next.keep()))
     }
 
-    /// Frees the slot of a caller who left before the answer came, if it is one.
+    #[inline(always)]
+    fn deliver_to_nobody(&mut self, opaque: i32) -> Delivered {
+        if self.end_orphan(opaque) { Delivered::Late } else { Delivered::Unknown }
+    }
+
+    /// Frees the slot of a caller who left before its answer came, if it is one.
     #[cold]
-    fn end_orphan(&mut self, index: u32) -> bool {
-        let slot = &mut self.entries[index as usize];
+    fn end_orphan(&mut self, opaque: i32) -> bool {
+        let Some((index, slot)) = known(&mut self.entries, opaque) else { return false };
         let State::Orphan = slot.state else { return false };
         slot.state = State::Free(self.free);
         self.free = index;
@@ -250,6 +237,31 @@ impl Slots {
     pub(crate) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
         wakers.extend(self.entries.iter_mut().filter_map(|slot| slot.waker.take()));
     }
+}
+
+impl Slot {
+    /// Its answer is at that place, and its caller is to be woken.
+    #[inline(always)]
+    fn answered(&mut self, place: Place) -> Delivered {
+        self.state = State::Ready(place);
+        Delivered::To(self.waker.take())
+    }
+}
+
+/// The slot of a caller who waits for the answer with this opaque.
+#[inline(always)]
+fn waiting(entries: &mut [Slot], opaque: i32) -> Option<&mut Slot> {
+    known(entries, opaque).map(|(_, slot)| slot).filter(|slot| matches!(slot.state, State::Waiting | State::Expired))
+}
+
+/// The slot with this opaque, and its index.
+#[inline(always)]
+fn known(entries: &mut [Slot], opaque: i32) -> Option<(u32, &mut Slot)> {
+    // What is below the first one or above the last one has no generation that a slot has.
+    let number = opaque.wrapping_sub(FIRST);
+    let index = (number & INDEX_MASK).unsigned_abs();
+    let slot = entries.get_mut(index as usize)?;
+    (slot.generation == number >> INDEX_BITS).then_some((index, slot))
 }
 
 #[cfg(test)]

@@ -21,14 +21,33 @@ struct Entry {
 /// Where an answer is: whoever has this may collect it, once.
 pub(super) struct Place(u32);
 
-impl Uncollected {
-    /// Where the next answer is to be put in. It stays there if it is [kept](Self::keep); if not, the next one comes there.
+/// The place where the next answer comes. If what is put in there is not kept, the next one comes there again.
+pub(super) struct Next<'a> {
+    entry: &'a mut Entry,
+    free: &'a mut u32,
+}
+
+impl Next<'_> {
+    /// Where the answer is to be put in.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> &mut Kept {
+    pub(super) fn answer(&mut self) -> &mut Kept {
+        &mut self.entry.answer
+    }
+
+    /// Keeps what was put in.
+    #[inline(always)]
+    pub(super) fn keep(self) -> Place {
+        Place(std::mem::replace(self.free, self.entry.next))
+    }
+}
+
+impl Uncollected {
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Next<'_> {
         if self.free as usize >= self.places.len() {
             self.grow();
         }
-        &mut self.places[self.free as usize].answer
+        Next { entry: &mut self.places[self.free as usize], free: &mut self.free }
     }
 
     #[cold]
@@ -36,16 +55,6 @@ impl Uncollected {
         // There are no more than slots, and one.
         let next = u32::try_from(self.places.len() + 1).unwrap_or(u32::MAX);
         self.places.push(Entry { answer: Kept::default(), next });
-    }
-
-    /// Keeps what was put in at [`next`](Self::next).
-    #[inline(always)]
-    pub(super) fn keep(&mut self) -> Place {
-        let place = Place(self.free);
-        if let Some(entry) = self.places.get(place.0 as usize) {
-            self.free = entry.next;
-        }
-        place
     }
 
     /// Where the answer is, to be taken out at once: the next one comes there.
@@ -74,8 +83,9 @@ mod tests {
     }
 
     fn keep(uncollected: &mut Uncollected, code: i32) -> Place {
-        uncollected.next().put(answer(code));
-        uncollected.keep()
+        let mut next = uncollected.next();
+        next.answer().put(answer(code));
+        next.keep()
     }
 
     #[test]
@@ -93,7 +103,7 @@ mod tests {
     #[test]
     fn what_was_put_in_and_not_kept_is_nobodys() {
         let mut uncollected = Uncollected::default();
-        uncollected.next().put(answer(1));
+        uncollected.next().answer().put(answer(1));
         let place = keep(&mut uncollected, 2);
         let other = keep(&mut uncollected, 3);
         assert_eq!(collect(&mut uncollected, place), Some(2));
