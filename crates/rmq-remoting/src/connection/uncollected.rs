@@ -59,6 +59,7 @@ impl Uncollected {
 
     /// Where the answer is, to be taken out at once: the next one comes there.
     #[inline(always)]
+    #[allow(clippy::needless_pass_by_value, reason = "it is given back once")]
     pub(super) fn collect(&mut self, place: Place) -> Option<&mut Kept> {
         let Place(place) = place;
         let entry = self.places.get_mut(place as usize)?;
