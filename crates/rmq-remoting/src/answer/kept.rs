@@ -84,11 +84,12 @@ mod tests {
     use crate::{FrameCodec, FrameLimits};
 
     /// Answers that were read by comparison with earlier ones, some of them with a body, and others.
-    fn answers() -> Vec<Answer> {
+    fn answers(encoding: HeaderEncoding) -> Vec<Answer> {
         let mut wire = BytesMut::new();
         for n in 0..40 {
             let mut command =
                 RemotingCommand::response(ResponseCode::SUCCESS).with_field("offset", (n * 77).to_string());
+            command = command.with_encoding(encoding);
             command.set_opaque(n);
             if n % 3 == 0 {
                 command = command.with_body(format!("body {n}"));
@@ -106,15 +107,17 @@ mod tests {
     fn what_was_put_in_is_taken_out_once_whatever_was_there_before() {
         let mut kept = Kept::default();
         assert!(kept.take().is_none());
-        for (at, answer) in answers().into_iter().enumerate() {
+        let answers = [HeaderEncoding::Json, HeaderEncoding::Rocketmq].map(answers);
+        for (at, answer) in answers.iter().flatten().chain(&answers[0]).enumerate() {
             if at % 4 == 0 {
                 kept.put(RemotingCommand::response(ResponseCode::SYSTEM_BUSY).with_body("left over").into());
             } else if at % 4 == 1 {
-                kept.put(answers().swap_remove(39));
+                kept.put(answers[at / 4 % 2][39].clone());
             }
             kept.put(answer.clone());
-            let taken = kept.take().map(Answer::into_command);
-            assert_eq!(taken, Some(answer.into_command()));
+            assert_eq!(kept.known_code(), answer.is_known().then(|| answer.response_code()));
+            let taken = kept.take().expect("an answer");
+            assert_eq!((taken.encoding(), taken.into_command()), (answer.encoding(), answer.clone().into_command()));
             assert!(kept.take().is_none());
         }
     }
