@@ -14,6 +14,7 @@ mod decimal;
 mod digits;
 mod foreign;
 mod header_text;
+mod hexadecimal;
 mod json;
 mod layout;
 mod limits;

@@ -122,14 +122,14 @@ impl UniqueIdGenerator {
         &text[..text.len() - UniqueId::END]
     }
 
-    /// The last twelve digits of an id that this generator has made, if it begins with the [prefix](Self::prefix).
+    /// The number that the last twelve digits are of an id that this generator has made, if the id begins with the [prefix](Self::prefix).
     #[must_use]
     #[inline]
-    pub fn end(&self, stamp: UniqueIdStamp) -> Option<[u8; 12]> {
+    pub fn end(&self, stamp: UniqueIdStamp) -> Option<u64> {
         let moment = Moment::unpack(stamp.0);
         (moment.set_back == 0).then(|| {
-            let [_, _, _, _, time @ ..] = self.since_month_start(moment.ms).to_be_bytes();
-            UniqueId::end(time, self.first_counter.wrapping_add(moment.nth))
+            let time = self.since_month_start(moment.ms).unsigned_abs();
+            time << 16 | u64::from(self.first_counter.wrapping_add(moment.nth))
         })
     }
 
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(stamps.map(|stamp| one.id(stamp)), ids);
         let in_two = |stamp| {
             let end = one.end(stamp)?;
-            Some(one.prefix().to_owned() + std::str::from_utf8(&end).unwrap())
+            Some(format!("{}{end:012X}", one.prefix()))
         };
         assert_eq!(in_two(stamps[0]).as_deref(), Some(ids[0].as_str()));
         for (stamp, id) in stamps.into_iter().zip(ids) {

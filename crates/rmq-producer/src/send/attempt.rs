@@ -3,19 +3,19 @@
 //! Header and born time are made anew for every attempt; the unique id inside the properties stays. An end is told once: to the account, to
 //! the faults, to the log.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use rmq_remoting::{Answer, Deadline, Endpoint, HeaderText, PendingAnswer, PendingWrite, RemotingError};
+use rmq_remoting::{Answer, Deadline, Endpoint, PendingAnswer, PendingWrite, RemotingError};
 use tokio::time::Instant;
 use tracing::{Level, debug, level_enabled};
 
 use super::Sender;
 use super::account::Account;
-use super::lane::{Request, Target};
+use super::lane::Target;
 use super::prepare::Prepared;
+use super::property_text::KeptText;
 use super::reply::{self, Stored};
 use super::topics::Topic;
 use crate::attempts::{Attempt, GoodAttempt};
@@ -55,7 +55,8 @@ impl Sender {
         deadline: Deadline,
     ) -> Over {
         let started = Instant::now();
-        account.begin(target.clone());
+        account.aim(target.clone());
+        account.begin();
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over(account, &target, None, Err(error), started.elapsed()),
@@ -99,7 +100,8 @@ impl Sender {
         deadline: Deadline,
     ) -> OverOneway {
         let started = Instant::now();
-        account.begin(target.clone());
+        account.aim(target.clone());
+        account.begin();
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over_oneway(account, &target, None, Err(error), started.elapsed()),
@@ -152,10 +154,9 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<Answer, RemotingError> {
         let answer = {
-            let mut properties = HeaderText::default();
-            self.write_properties(prepared, &mut properties);
-            let born = self.instance.remoting().clock().now_millis();
-            let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
+            let mut kept = KeptText::default();
+            let born = self.clock.now_millis();
+            let request = self.request(target, prepared, &mut kept, born).map_err(RemotingError::Encode)?;
             self.instance.submit(address, request.frame(), deadline).await?
         };
         account.encoded();
@@ -171,10 +172,9 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<(), RemotingError> {
         let write = {
-            let mut properties = HeaderText::default();
-            self.write_properties(prepared, &mut properties);
-            let born = self.instance.remoting().clock().now_millis();
-            let request = self.request(target, prepared, &properties, born).map_err(RemotingError::Encode)?;
+            let mut kept = KeptText::default();
+            let born = self.clock.now_millis();
+            let request = self.request(target, prepared, &mut kept, born).map_err(RemotingError::Encode)?;
             self.instance.submit_oneway(address, request.frame(), deadline).await?
         };
         account.encoded();
@@ -192,10 +192,26 @@ impl Sender {
         context: &Context<'_>,
     ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
         let Some(line) = &target.lane.line else { return Ok(None) };
-        self.with_request(prepared, target, born_timestamp, |request| match request {
-            Request::Plain(request) => line.try_submit(request, deadline, context),
-            request => line.try_submit(request.frame(), deadline, context),
-        })
+        let mut kept = KeptText::default();
+        match self.usual_request(target, prepared, &mut kept, born_timestamp) {
+            Some(request) => line.try_submit(&request, deadline, context),
+            None => self.try_call_unusually(prepared, target, born_timestamp, deadline, context),
+        }
+    }
+
+    #[inline(never)]
+    fn try_call_unusually(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        born_timestamp: i64,
+        deadline: Deadline,
+        context: &Context<'_>,
+    ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
+        let Some(line) = &target.lane.line else { return Ok(None) };
+        let mut kept = KeptText::default();
+        let request = self.request(target, prepared, &mut kept, born_timestamp).map_err(RemotingError::Encode)?;
+        line.try_submit(request.frame(), deadline, context)
     }
 
     /// The same for a oneway attempt.
@@ -207,30 +223,9 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
         let Some(address) = target.lane.address() else { return Ok(None) };
-        let remoting = self.instance.remoting();
-        self.with_request(prepared, target, born_timestamp, |request| {
-            remoting.try_submit_oneway(address, request.frame(), deadline)
-        })
-    }
-
-    /// Makes a request that lives no longer than `with`, on a buffer that the thread keeps.
-    #[inline]
-    fn with_request<R>(
-        &self,
-        prepared: &Prepared,
-        target: &Target,
-        born_timestamp: i64,
-        with: impl FnOnce(&Request<'_>) -> Result<R, Box<RemotingError>>,
-    ) -> Result<R, Box<RemotingError>> {
-        // Taken out, so that nobody is in the way who sends while a waker runs.
-        let mut properties = PROPERTIES.take().unwrap_or_default();
-        self.write_properties(prepared, &mut properties);
-        let result = match self.request(target, prepared, &properties, born_timestamp) {
-            Ok(request) => with(&request),
-            Err(error) => Err(Box::new(RemotingError::Encode(error))),
-        };
-        PROPERTIES.set(Some(properties));
-        result
+        let mut kept = KeptText::default();
+        let request = self.request(target, prepared, &mut kept, born_timestamp).map_err(RemotingError::Encode)?;
+        self.instance.remoting().try_submit_oneway(address, request.frame(), deadline)
     }
 
     async fn address(
@@ -307,6 +302,7 @@ impl Sender {
         end: Result<(Stored, Answer), AttemptError>,
         elapsed: Duration,
     ) -> Over {
+        account.take_target();
         self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
             Ok((stored, answer)) => Ok(Box::new(Good { attempt: target.good_at(address, elapsed), stored, answer })),
@@ -323,6 +319,7 @@ impl Sender {
         end: Result<(), AttemptError>,
         elapsed: Duration,
     ) -> OverOneway {
+        account.take_target();
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
             Ok(()) => Ok(target.good_at(address, elapsed)),
@@ -355,9 +352,4 @@ fn log_it(target: &Target, asked: Option<&Endpoint>, error: Option<&AttemptError
 #[cold]
 fn failed(target: &Target, address: Option<Endpoint>, error: AttemptError, elapsed: Duration) -> Box<Attempt> {
     Box::new(Attempt { error: Some(Arc::new(error)), ..target.good_at(address, elapsed).to_attempt() })
-}
-
-thread_local! {
-    /// Boxed, as it is taken out and put back with every send.
-    static PROPERTIES: Cell<Option<Box<HeaderText>>> = const { Cell::new(None) };
 }

@@ -1,4 +1,4 @@
-//! Lane: the way of one topic's messages to one broker, with all of it that does not differ from message to message.
+//! Lane: the way of one topic's messages to the queues of one broker, with all of it that does not differ from message to message.
 //!
 //! Made from the routes of one moment and never changed: other routes make other lanes. The header is rendered at the first message.
 
@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use rmq_message::{MessageQueue, UniqueIdGenerator};
 use rmq_remoting::{
-    Endpoint, FieldValue, FilledRequest, FrameError, HeaderText, Line, OpenField, RemotingCommand, RequestCode,
-    RequestFrame, RequestTemplate,
+    Endpoint, FieldValue, FilledRequest, FrameError, Line, OpenField, RemotingCommand, RequestCode, RequestFrame,
+    RequestTemplate,
 };
 
 use super::Sender;
 use super::prepare::Prepared;
+use super::property_text::{KeptText, PropertyText};
 use super::reply::Places;
-use crate::attempts::{Destination, GoodAttempt, Special};
+use crate::attempts::{Destination, GoodAttempt};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
 use crate::namespace::is_retry_topic;
@@ -33,25 +34,23 @@ pub(super) struct Lane {
 }
 
 /// A queue, and the way to it.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(super) lane: Arc<Lane>,
     pub(super) queue_id: i32,
-    /// The broker name of the queue, where that is not the broker's: for the logical queues of static topics.
-    pub(super) logical: Option<Box<Arc<str>>>,
 }
 
 /// The header of a send, but for what differs.
 enum Header {
-    /// Without and with flags.
+    /// Of messages without flags whose properties begin as those of nearly all do, and of others.
     Plain(Box<(RequestTemplate<3>, RequestTemplate<5>)>),
     /// Of a `%RETRY%` topic: how often consumers gave the message back, without and with how often they may.
     Retry(Box<(RequestTemplate<6>, RequestTemplate<7>)>),
 }
 
-/// The request of one attempt.
+/// The request of one attempt, whatever it is.
 pub(super) enum Request<'a> {
-    Plain(FilledRequest<'a, 3>),
-    Flagged(FilledRequest<'a, 5>),
+    Plain(FilledRequest<'a, 5>),
     Retry(FilledRequest<'a, 6>),
     RetryAtMost(FilledRequest<'a, 7>),
 }
@@ -61,13 +60,15 @@ impl Lane {
         topic: &Arc<str>,
         shown_topic: &Arc<str>,
         broker_name: &Arc<str>,
+        queues_broker: &Arc<str>,
         line: Option<Line>,
         counters: Arc<BrokerCounters>,
         ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
         let address = line.as_ref().map(|line| line.endpoint().clone());
+        let logical = (queues_broker != broker_name).then(|| Arc::clone(queues_broker));
         let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
-        let destination = Destination { topic: shown_topic, broker_name, address, ids };
+        let destination = Destination { topic: shown_topic, broker_name, logical, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
@@ -88,64 +89,78 @@ impl Lane {
     }
 }
 
-// By hand, to be part of the hot way.
-impl Clone for Target {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        let logical = if self.logical.is_some() { self.logical.clone() } else { None };
-        Self { lane: Arc::clone(&self.lane), queue_id: self.queue_id, logical }
-    }
-}
-
 impl Target {
     /// An attempt that ends well.
     #[inline(always)]
     pub(super) fn good(self, elapsed: Duration) -> GoodAttempt {
-        let special = self.logical.map(|name| Box::new(Special { logical: Some(*name), address: None }));
-        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, special }
+        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, asked: None }
     }
 
     /// The same, at this address if it had to be asked for.
     pub(super) fn good_at(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
-        let good = self.clone().good(elapsed);
-        if address.is_none() {
-            return good;
-        }
-        let logical = self.logical.as_deref().cloned();
-        GoodAttempt { special: Some(Box::new(Special { logical, address })), ..good }
+        GoodAttempt { asked: address.map(Arc::new), ..self.clone().good(elapsed) }
     }
 
     /// The queue as callers know it.
     pub(super) fn queue(&self) -> MessageQueue {
-        let name = self.logical.as_deref().unwrap_or_else(|| self.lane.broker_name());
-        MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
+        let Destination { topic, .. } = &*self.lane.destination;
+        MessageQueue::new(Arc::clone(topic), Arc::clone(self.lane.destination.queues_broker()), self.queue_id)
     }
 }
 
 impl Sender {
-    /// Makes the request of one attempt; its born time is now. `properties` is the text of the message's.
+    /// Makes the request of one attempt, as nearly all are; its born time is now. `kept` is room for its properties.
+    ///
+    /// `None`: it is an unusual one, or cannot be made; see [`request`](Self::request).
+    #[inline(always)]
+    pub(super) fn usual_request<'a>(
+        &'a self,
+        target: &'a Target,
+        prepared: &'a Prepared,
+        kept: &'a mut KeptText,
+        born_timestamp: i64,
+    ) -> Option<FilledRequest<'a, 3>> {
+        let header = target.lane.header.get_or_init(|| self.header(&target.lane));
+        let (Ok(Header::Plain(headers)), 0, 0) = (header, prepared.sys_flag, prepared.flag()) else { return None };
+        let stamp = PropertyText::stamp(prepared, &self.ids)?;
+        let rest = self.property_text.rest(prepared, kept);
+        let values = [born_timestamp.into(), FieldValue::Stamped { stamp, rest }, target.queue_id.into()];
+        Some(headers.0.fill(values, prepared.body()))
+    }
+
+    /// Makes the request of one attempt, whatever it is.
     ///
     /// # Errors
     /// No header can carry what is the same for every message of the lane.
-    #[inline(always)]
     pub(super) fn request<'a>(
-        &self,
+        &'a self,
         target: &'a Target,
         prepared: &'a Prepared,
-        properties: &'a HeaderText,
+        kept: &'a mut KeptText,
         born_timestamp: i64,
     ) -> Result<Request<'a>, FrameError> {
         let header = match target.lane.header.get_or_init(|| self.header(&target.lane)) {
             Ok(header) => header,
             Err(error) => return Err(error.clone()),
         };
-        match header {
-            Header::Plain(headers) if prepared.sys_flag == 0 && prepared.flag() == 0 => {
-                let values = [born_timestamp.into(), target.queue_id.into(), properties.into()];
-                Ok(Request::Plain(headers.0.fill(values, prepared.body())))
+        let properties = self.property_text.whole(prepared, &self.ids, kept);
+        let (queue, properties): (FieldValue<'_>, FieldValue<'_>) = (target.queue_id.into(), properties.into());
+        let (born, body): (FieldValue<'_>, _) = (born_timestamp.into(), prepared.body());
+        let (sys_flag, flag): (FieldValue<'_>, FieldValue<'_>) = (prepared.sys_flag.into(), prepared.flag().into());
+        let reconsumed = prepared.reconsumed();
+        let times = reconsumed.times.into();
+        Ok(match (header, reconsumed.at_most) {
+            (Header::Plain(headers), _) => {
+                Request::Plain(headers.1.fill([born, sys_flag, flag, queue, properties], body))
             }
-            header => Ok(unusual(header, target, prepared, properties, born_timestamp)),
-        }
+            (Header::Retry(headers), None) => {
+                Request::Retry(headers.0.fill([born, sys_flag, flag, queue, properties, times], body))
+            }
+            (Header::Retry(headers), Some(most)) => {
+                let values = [born, sys_flag, flag, queue, properties, times, most.into()];
+                Request::RetryAtMost(headers.1.fill(values, body))
+            }
+        })
     }
 
     fn header(&self, lane: &Lane) -> Result<Header, FrameError> {
@@ -156,11 +171,12 @@ impl Sender {
         };
         let [queue, sys_flag, _, flag, properties, times, most] = names.map(OpenField::Any);
         let [_, _, born, ..] = names.map(OpenField::Millis);
+        let [_, _, _, _, begun, ..] = names.map(PropertyText::field);
         if !is_retry_topic(&lane.destination.topic) {
-            let plain = remoting.template(self.command(lane, None), [born, queue, properties])?;
+            let usual = remoting.template(self.command(lane, None), [born, begun, queue])?;
             let fields = [born, sys_flag, flag, queue, properties];
-            let flagged = remoting.template(self.command(lane, None), fields)?;
-            return Ok(Header::Plain(Box::new((plain, flagged))));
+            let plain = remoting.template(self.command(lane, None), fields)?;
+            return Ok(Header::Plain(Box::new((usual, plain))));
         }
         let open = [born, sys_flag, flag, queue, properties, times];
         let bounded = [born, sys_flag, flag, queue, properties, times, most];
@@ -180,7 +196,7 @@ impl Sender {
             sys_flag: 0,
             born_timestamp: 0,
             flag: 0,
-            properties: Some("".into()),
+            properties: Some(self.property_text.beginning().into()),
             reconsume_times: Some(0),
             unit_mode: Some(self.config.unit_mode),
             max_reconsume_times,
@@ -197,37 +213,10 @@ impl Sender {
     }
 }
 
-/// Makes the request of a message with flags, or of one that was given back.
-fn unusual<'a>(
-    header: &'a Header,
-    target: &'a Target,
-    prepared: &'a Prepared,
-    properties: &'a HeaderText,
-    born_timestamp: i64,
-) -> Request<'a> {
-    let (queue, properties): (FieldValue<'_>, FieldValue<'_>) = (target.queue_id.into(), properties.into());
-    let (born, body): (FieldValue<'_>, _) = (born_timestamp.into(), prepared.body());
-    let (sys_flag, flag): (FieldValue<'_>, FieldValue<'_>) = (prepared.sys_flag.into(), prepared.flag().into());
-    let reconsumed = prepared.reconsumed();
-    let times = reconsumed.times.into();
-    match (header, reconsumed.at_most) {
-        (Header::Plain(headers), _) => {
-            Request::Flagged(headers.1.fill([born, sys_flag, flag, queue, properties], body))
-        }
-        (Header::Retry(headers), None) => {
-            Request::Retry(headers.0.fill([born, sys_flag, flag, queue, properties, times], body))
-        }
-        (Header::Retry(headers), Some(most)) => {
-            Request::RetryAtMost(headers.1.fill([born, sys_flag, flag, queue, properties, times, most.into()], body))
-        }
-    }
-}
-
 impl Request<'_> {
     pub(super) fn frame(&self) -> &dyn RequestFrame {
         match self {
             Self::Plain(request) => request,
-            Self::Flagged(request) => request,
             Self::Retry(request) => request,
             Self::RetryAtMost(request) => request,
         }

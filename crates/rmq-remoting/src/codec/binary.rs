@@ -10,7 +10,6 @@
 
 use bytes::BufMut as _;
 
-use super::decimal::put_decimal;
 use super::skeleton::{Hole, Value};
 use super::{FrameLimits, Parts};
 use crate::ext_fields::Span;
@@ -35,13 +34,13 @@ pub(super) fn encode(command: &RemotingCommand, parts: &mut impl Parts, out: &mu
         out.put_slice(name.as_bytes());
         parts.value(name, value, out)?;
     }
-    put_block_length(block, out)
+    put_length_from(block, out)
 }
 
-/// Writes the length of the ext block, which begins at byte `block` of `out` and ends with it, into the four bytes before it.
-pub(super) fn put_block_length(block: usize, out: &mut [u8]) -> Result<(), FrameError> {
-    let length = length_word(out.len() - block)?;
-    out[block - 4..block].copy_from_slice(&length.to_be_bytes());
+/// Writes the length of what begins at byte `begin` of `out` and ends with it into the four bytes before it.
+pub(super) fn put_length_from(begin: usize, out: &mut [u8]) -> Result<(), FrameError> {
+    let length = length_word(out.len() - begin)?;
+    out[begin - 4..begin].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
 
@@ -203,16 +202,6 @@ fn short(member: &'static str, value: i32) -> Result<i16, FrameError> {
 pub(super) fn put_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), FrameError> {
     out.put_i32(length_word(text.len())?);
     out.put_slice(text);
-    Ok(())
-}
-
-/// A number as text.
-pub(super) fn put_number(out: &mut Vec<u8>, number: i64) -> Result<(), FrameError> {
-    out.put_i32(0);
-    let start = out.len();
-    put_decimal(out, number);
-    let length = length_word(out.len() - start)?;
-    out[start - 4..start].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
 

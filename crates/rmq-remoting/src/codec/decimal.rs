@@ -9,12 +9,17 @@ use super::pen::Pen;
 pub(super) fn write(value: u64, pen: Pen<'_>) -> Option<Pen<'_>> {
     match digit(value) {
         Some(digit) => pen.block(digit, 1),
-        None if value < OF_NINE => {
-            let (digits, length) = leading(value);
-            pen.block(digits, length)
-        }
-        None => None,
+        None => write_leading(value, pen),
     }
+}
+
+#[inline(never)]
+fn write_leading(value: u64, pen: Pen<'_>) -> Option<Pen<'_>> {
+    if value >= OF_NINE {
+        return None;
+    }
+    let (digits, length) = leading(value);
+    pen.block(digits, length)
 }
 
 /// Appends `value` in decimal.
@@ -67,24 +72,29 @@ pub(super) fn ten_digits(value: u32) -> [u8; 10] {
 /// Writes the digits of a time in milliseconds, which has thirteen from 2001 to 2286. Many requests have the same, so the last one is kept.
 #[inline]
 pub(super) fn put_millis(value: u64, place: &mut [u8; 13]) -> Option<()> {
-    let (known, digits) = LAST_MILLIS.get();
-    *place = if known == value { digits } else { new_millis(value)? };
+    if LAST_MILLIS.get() != value {
+        make_millis(value)?;
+    }
+    *place = DIGITS_OF_MILLIS.get();
     Some(())
 }
 
-fn new_millis(value: u64) -> Option<[u8; 13]> {
+#[cold]
+fn make_millis(value: u64) -> Option<()> {
     if !(OF_THIRTEEN..OF_FOURTEEN).contains(&value) {
         return None;
     }
     let mut digits = [0; 13];
     digits[..5].copy_from_slice(&eight_digits(value / OF_NINE)[3..]);
     digits[5..].copy_from_slice(&eight_digits(value % OF_NINE));
-    LAST_MILLIS.set((value, digits));
-    Some(digits)
+    DIGITS_OF_MILLIS.set(digits);
+    LAST_MILLIS.set(value);
+    Some(())
 }
 
 thread_local! {
-    static LAST_MILLIS: Cell<(u64, [u8; 13])> = const { Cell::new((OF_THIRTEEN, *b"1000000000000")) };
+    static LAST_MILLIS: Cell<u64> = const { Cell::new(OF_THIRTEEN) };
+    static DIGITS_OF_MILLIS: Cell<[u8; 13]> = const { Cell::new(*b"1000000000000") };
 }
 
 /// The digits of a number below 100.

@@ -44,32 +44,30 @@ impl Slate {
     #[inline]
     pub(crate) fn write(
         &mut self,
-        needs: impl FnOnce() -> usize,
+        needs: impl Fn() -> usize,
         write: impl Fn(Pen<'_>) -> Option<Pen<'_>>,
     ) -> Option<usize> {
-        match self.try_write(&write) {
-            Some(written) => Some(written),
-            None => self.write_with_room(needs(), write),
+        loop {
+            let room = self.bytes.get_mut(self.filled..)?;
+            let before = room.len();
+            if let Some(pen) = write(Pen::new(room)) {
+                let written = before - pen.left();
+                self.filled += written;
+                return Some(written);
+            }
+            self.make_room(needs())?;
         }
     }
 
-    #[inline]
-    fn try_write(&mut self, write: impl Fn(Pen<'_>) -> Option<Pen<'_>>) -> Option<usize> {
-        let room = self.bytes.get_mut(self.filled..)?;
-        let before = room.len();
-        let written = before - write(Pen::new(room))?.left();
-        self.filled += written;
-        Some(written)
-    }
-
+    /// `None`: there is as much already.
     #[cold]
-    fn write_with_room(&mut self, needs: usize, write: impl Fn(Pen<'_>) -> Option<Pen<'_>>) -> Option<usize> {
+    fn make_room(&mut self, needs: usize) -> Option<()> {
         if self.bytes.len() - self.filled >= needs {
             return None;
         }
         // By as much as there is, so that it does not grow often.
         self.bytes.resize(self.filled + needs.max(self.filled.clamp(FIRST, MOST)), 0);
-        self.try_write(&write)
+        Some(())
     }
 
     /// Appends what `write` appends to a `Vec`; nothing on an error. Returns its length.

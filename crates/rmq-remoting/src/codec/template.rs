@@ -10,6 +10,7 @@ mod slotted;
 
 use bytes::Bytes;
 
+use self::field_value::AroundStamp;
 pub use self::field_value::FieldValue;
 pub use self::open_field::OpenField;
 use self::recorder::{Slots, record};
@@ -39,14 +40,14 @@ pub struct RequestTemplate<const N: usize> {
     request: RemotingCommand,
     fields: [OpenField; N],
     /// For requests that are answered, if their values are of the usual kind.
-    usual: Option<Slotted>,
+    usual: Option<Slotted<N>>,
     awaited: Rendered,
     oneway: Rendered,
 }
 
 impl<const N: usize> RequestTemplate<N> {
-    /// Renders `request`, the values of the open fields left out. Whether it has them or not, they become the fields behind all others:
-    /// what differs stands together.
+    /// Renders `request`, the values of the open fields left out but for what stamped ones begin with. Whether it has them or not, they
+    /// become the fields behind all others: what differs stands together.
     ///
     /// # Errors
     ///
@@ -56,9 +57,13 @@ impl<const N: usize> RequestTemplate<N> {
         request.take_body();
         // Those with slots come first: a header has them in front. Of a name that is given twice the later one counts.
         let counts = |at: &usize| fields[at + 1..].iter().all(|later| later.name() != fields[*at].name());
-        let is_open = |at: &usize| matches!(fields[*at], OpenField::Any(_));
-        let (open, slotted): (Vec<usize>, Vec<usize>) = (0..N).filter(counts).partition(is_open);
-        for at in slotted.into_iter().chain(open) {
+        let mut order: Vec<usize> = (0..N).filter(counts).collect();
+        order.sort_by_key(|at| match fields[*at] {
+            OpenField::Millis(_) => 0,
+            OpenField::Stamped { .. } => 1,
+            OpenField::Any(_) => 2,
+        });
+        for at in order {
             let (all, name) = (request.ext_fields_mut(), fields[at].name());
             let value = all.remove(name).unwrap_or_default();
             all.set(name, value);
@@ -79,6 +84,16 @@ impl<const N: usize> RequestTemplate<N> {
     pub fn request(&self) -> &RemotingCommand {
         &self.request
     }
+
+    /// What the field with this index has around a stamp.
+    fn around_stamp(&self, index: usize) -> AroundStamp<'_> {
+        match self.fields[index] {
+            OpenField::Stamped { name, behind } => {
+                AroundStamp { before: self.request.field(name).unwrap_or_default(), behind: Some(behind) }
+            }
+            OpenField::Any(_) | OpenField::Millis(_) => AroundStamp::default(),
+        }
+    }
 }
 
 /// One request made of a [`RequestTemplate`].
@@ -96,12 +111,11 @@ impl<const N: usize> RequestFrame for FilledRequest<'_, N> {
 
     fn to_command(&self) -> RemotingCommand {
         let mut command = self.template.request.clone().with_body(self.body.clone());
-        for (field, value) in self.template.fields.iter().zip(&self.values) {
+        for (at, (field, value)) in self.template.fields.iter().zip(&self.values).enumerate() {
             let (fields, name) = (command.ext_fields_mut(), field.name());
             match value {
                 FieldValue::Number(number) => fields.set_display(name, number),
-                FieldValue::Text(text) => fields.set(name, text),
-                FieldValue::Header(text) => fields.set(name, text.text()),
+                value => fields.set(name, value.text(self.template.around_stamp(at))),
             }
         }
         command
@@ -116,14 +130,15 @@ impl<const N: usize> sealed::Encode for FilledRequest<'_, N> {
         out: &mut Vec<u8>,
         limits: &FrameLimits,
     ) -> Result<(), FrameError> {
-        let RequestTemplate { request, awaited, oneway: marked, .. } = self.template;
+        let template = self.template;
+        let RequestTemplate { request, awaited, oneway: marked, .. } = template;
         let rendered = if oneway { marked } else { awaited };
         put_head(request.encoding, rendered.len(), self.body.len(), out, limits, |out| {
-            rendered.write(&self.values, opaque, out)
+            rendered.write(&self.values, |at| template.around_stamp(at), opaque, out)
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_head<'p>(&self, opaque: i32, limits: &FrameLimits, pen: Pen<'p>) -> Option<Pen<'p>> {
         self.template.usual.as_ref()?.write(&self.values, opaque, self.body.len(), limits, pen)
     }
@@ -204,6 +219,8 @@ mod tests {
             remark in proptest::option::of(".{0,20}"),
             fixed in proptest::collection::vec(("[a-f]{1,2}", ".{0,20}"), 0..6),
             values in [value(), value(), value()],
+            stamp in any::<u64>(),
+            behind in any::<char>(),
             made_for in proptest::option::of(any::<bool>()),
             body in 0_usize..2000,
         ) {
@@ -227,18 +244,24 @@ mod tests {
             });
             // Some names are there already, some are not, and one is given twice.
             use OpenField::{Any, Millis};
+            let stamped = |name| OpenField::Stamped { name, behind };
             for fields in [
                 [Any("a"), Any("b"), Any("zz")],
                 [Any("x"), Any("y"), Any("x")],
                 [Any("b"), Millis("a"), Any("y")],
                 [Millis("x"), Millis("y"), Any("x")],
                 [Any("x"), Millis("y"), Millis("x")],
+                [stamped("b"), Any("a"), Any("y")],
+                [Any("y"), Millis("a"), stamped("x")],
+                [stamped("x"), stamped("a"), stamped("x")],
             ] {
                 let template = RequestTemplate::new(request.clone(), fields).unwrap();
-                let values = [0, 1, 2].map(|at| match &values[at] {
-                    Ok(number) => FieldValue::from(*number),
-                    Err(_) if made_for.is_some() => FieldValue::from(&texts[at]),
-                    Err(text) => FieldValue::from(text.as_str()),
+                let values = [0, 1, 2].map(|at| match (&values[at], fields[at]) {
+                    (Ok(number), _) => FieldValue::from(*number),
+                    (Err(_), OpenField::Stamped { .. }) => FieldValue::Stamped { stamp, rest: &texts[at] },
+                    (Err(_), _) if made_for.is_some() => FieldValue::from(&texts[at]),
+                    (Err(text), _) if text.len() % 8 == 7 => FieldValue::Stamped { stamp, rest: &texts[at] },
+                    (Err(text), _) => FieldValue::from(text.as_str()),
                 });
                 let body = Bytes::from(vec![1; body]);
                 let filled = template.fill(values, &body);
@@ -274,6 +297,30 @@ mod tests {
             assert!(!is_written(0, 999_999_999_999, 1_000_000_000), "too narrow");
             assert!(!is_written(0, 10_000_000_000_000, 1_000_000_000), "too wide");
             assert_eq!(is_written(0, 1_793_491_200_000, 999_999_999), encoding == HeaderEncoding::Rocketmq);
+        }
+    }
+
+    #[test]
+    fn a_stamped_value_is_what_the_request_has_then_the_stamp_and_the_rest() {
+        for encoding in [HeaderEncoding::Json, HeaderEncoding::Rocketmq] {
+            let request = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_encoding(encoding);
+            let request = request.with_field("i", "KEY\u{1}C0A8").with_field("b", "orders");
+            let fields =
+                [OpenField::Stamped { name: "i", behind: '\u{2}' }, OpenField::Any("e"), OpenField::Millis("g")];
+            let template = RequestTemplate::new(request, fields).unwrap();
+            let body = Bytes::from_static(b"body");
+            for (rest, expected) in [
+                ("", "KEY\u{1}C0A80123456789AB\u{2}"),
+                ("TAGS\u{1}\u{e9}\u{2}", "KEY\u{1}C0A80123456789AB\u{2}TAGS\u{1}\u{e9}\u{2}"),
+            ] {
+                let mut text = HeaderText::new();
+                text.begin(encoding);
+                text.push(rest);
+                let value = FieldValue::Stamped { stamp: 0xFFFF_0123_4567_89AB, rest: &text };
+                let filled = template.fill([value, 3.into(), 1_793_491_200_000_i64.into()], &body);
+                assert_eq!(filled.to_command().field("i"), Some(expected));
+                assert!(agree(&filled, 1_000_000_000, &FrameLimits::default()), "in place");
+            }
         }
     }
 

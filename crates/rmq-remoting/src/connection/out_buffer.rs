@@ -55,16 +55,15 @@ impl OutBuffer {
     pub(crate) fn try_push(
         &mut self,
         body: &Bytes,
-        head_room: impl FnOnce() -> usize,
+        head_room: impl Fn() -> usize,
         write: impl Fn(Pen<'_>) -> Option<Pen<'_>>,
     ) -> Option<usize> {
-        let added = if body.len() < COPY_BELOW {
-            self.tail.write(|| head_room() + body.len(), |pen| write(pen)?.slice(body))?
-        } else {
-            let head = self.tail.write(head_room, write)?;
+        let copied: &[u8] = if body.len() < COPY_BELOW { body } else { &[] };
+        let mut added = self.tail.write(|| head_room() + copied.len(), |pen| write(pen)?.slice(copied))?;
+        if copied.len() < body.len() {
             self.share(body);
-            head + body.len()
-        };
+            added += body.len();
+        }
         self.len += added;
         Some(added)
     }

@@ -4,7 +4,7 @@
 /// anything.
 ///
 /// Where it is said how its values mostly look, a place of their width is kept for them, which makes a request quicker to write. Other values
-/// are as good, only slower.
+/// are as good, only slower; so is a stamped field behind one that may hold anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenField {
@@ -12,12 +12,20 @@ pub enum OpenField {
     Any(&'static str),
     /// Mostly a time of our days, in milliseconds since 1970.
     Millis(&'static str),
+    /// Mostly a [`FieldValue::Stamped`](crate::FieldValue::Stamped): a text that begins as the template's request has it, goes on with a stamp
+    /// of twelve digits and one character, and ends as it likes.
+    Stamped {
+        /// Of the field.
+        name: &'static str,
+        /// What stands behind the stamp.
+        behind: char,
+    },
 }
 
 impl OpenField {
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Any(name) | Self::Millis(name) => name,
+            Self::Any(name) | Self::Millis(name) | Self::Stamped { name, .. } => name,
         }
     }
 }

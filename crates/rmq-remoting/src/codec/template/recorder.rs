@@ -12,6 +12,8 @@ pub(super) struct Recorded {
     pub(super) bytes: Vec<u8>,
     /// A slot of thirteen digits: where, and of which field.
     pub(super) millis: Option<(usize, usize)>,
+    /// A slot of twelve digits.
+    pub(super) stamp: Option<StampSlot>,
     /// A slot of ten digits in JSON, of four bytes in a binary header.
     pub(super) opaque: Option<usize>,
     /// Where the ext block of a binary header begins; its length stands before it.
@@ -25,6 +27,17 @@ pub(super) enum Hole {
     Json(usize),
     Binary(usize),
     Opaque,
+}
+
+/// A text that has a slot within. What comes behind goes into the hole at its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StampSlot {
+    /// Of which field.
+    pub(super) index: usize,
+    /// Where the text begins.
+    pub(super) text: usize,
+    /// Where the slot is.
+    pub(super) at: usize,
 }
 
 /// Whether numbers of usual widths have slots. The opaque of a binary header always has one.
@@ -88,6 +101,16 @@ impl Parts for Recorder<'_> {
                 put(MILLIS, encoding, out)?;
                 self.recorded.millis = Some((end_of_text(encoding, out) - MILLIS.len(), index));
             }
+            (OpenField::Stamped { behind, .. }, _) if self.slots == Slots::With && self.recorded.stamp.is_none() => {
+                put(format!("{value}{STAMP}{behind}").as_bytes(), encoding, out)?;
+                let (text, end) = (begin_of_text(encoding, begin), end_of_text(encoding, out));
+                self.recorded.stamp = Some(StampSlot { index, text, at: text + carried_len(value, encoding) });
+                let rest = match encoding {
+                    HeaderEncoding::Json => Hole::Json(index),
+                    HeaderEncoding::Rocketmq => Hole::Binary(index),
+                };
+                self.recorded.holes.push((end, rest));
+            }
             (_, HeaderEncoding::Json) => {
                 put(b"", encoding, out)?;
                 self.recorded.holes.push((end_of_text(encoding, out), Hole::Json(index)));
@@ -113,6 +136,26 @@ fn put(text: &[u8], encoding: HeaderEncoding, out: &mut Vec<u8>) -> Result<(), F
     }
 }
 
+/// Where the text begins that was put at byte `begin`.
+fn begin_of_text(encoding: HeaderEncoding, begin: usize) -> usize {
+    match encoding {
+        HeaderEncoding::Json => begin + 1,
+        HeaderEncoding::Rocketmq => begin + 4,
+    }
+}
+
+/// Bytes of the form in which headers carry a text.
+fn carried_len(text: &str, encoding: HeaderEncoding) -> usize {
+    match encoding {
+        HeaderEncoding::Json => {
+            let mut escaped = Vec::new();
+            json::writer::escaped(&mut escaped, text.as_bytes());
+            escaped.len()
+        }
+        HeaderEncoding::Rocketmq => text.len(),
+    }
+}
+
 /// Where the text ends that was put last.
 fn end_of_text(encoding: HeaderEncoding, out: &[u8]) -> usize {
     match encoding {
@@ -122,3 +165,4 @@ fn end_of_text(encoding: HeaderEncoding, out: &[u8]) -> usize {
 }
 
 const MILLIS: &[u8] = b"0000000000000";
+const STAMP: &str = "000000000000";

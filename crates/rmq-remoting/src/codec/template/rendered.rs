@@ -5,7 +5,7 @@
 use bytes::BufMut as _;
 
 use super::super::{binary, decimal};
-use super::FieldValue;
+use super::field_value::{AroundStamp, FieldValue};
 use super::recorder::{Hole, Recorded};
 use crate::FrameError;
 
@@ -31,15 +31,22 @@ impl Rendered {
         self.constant.len()
     }
 
-    pub(super) fn write(&self, values: &[FieldValue<'_>], opaque: i32, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    /// Appends the header. `around` says what the template has around the stamp of a field.
+    pub(super) fn write<'a>(
+        &self,
+        values: &[FieldValue<'_>],
+        around: impl Fn(usize) -> AroundStamp<'a>,
+        opaque: i32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
         let begin = out.len();
         let mut written = 0;
         for &(at, hole) in &self.holes {
             out.put_slice(&self.constant[written..at]);
             written = at;
             match hole {
-                Hole::Json(index) => values[index].put_json(out),
-                Hole::Binary(index) => values[index].put_binary(out)?,
+                Hole::Json(index) => values[index].put_json(around(index), out),
+                Hole::Binary(index) => values[index].put_binary(around(index), out)?,
                 Hole::Opaque => decimal::put_decimal(out, opaque.into()),
             }
         }
@@ -49,7 +56,7 @@ impl Rendered {
             out[begin + at..begin + at + 4].copy_from_slice(&opaque.to_be_bytes());
         }
         match self.block {
-            Some(block) => binary::put_block_length(begin + block, out),
+            Some(block) => binary::put_length_from(begin + block, out),
             None => Ok(()),
         }
     }
