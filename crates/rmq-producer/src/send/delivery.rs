@@ -71,7 +71,7 @@ impl<'a> Delivery<'a> {
 
     /// When it must be over.
     pub(super) fn deadline(&self) -> Deadline {
-        Deadline::counted_from(self.since, self.total.unwrap_or(self.sender().config.send_timeout))
+        Deadline::counted_from(self.since, self.total.unwrap_or_else(|| self.sender().config.send_timeout))
     }
 
     fn policy(&self) -> &RetryPolicy {
