@@ -34,11 +34,12 @@ pub struct Room {
 }
 
 /// What one request took of a [`Room`], to be given back to it.
-///
-/// What was added to the room's word, and [`SECOND`] where its holder stands.
 #[derive(Debug)]
 #[must_use = "it is to be given back"]
-pub struct Taken(NonZeroU64);
+pub struct Taken(
+    /// What was added to the room's word, with the bit of the side where its holder stands.
+    NonZeroU64,
+);
 
 #[derive(Default)]
 struct Line {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Answer, Repr};
 use crate::codec::{Bounds, Room, Skeleton};
-use crate::{HeaderEncoding, RemotingCommand};
+use crate::{HeaderEncoding, RemotingCommand, ResponseCode};
 
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -52,17 +52,25 @@ impl Kept {
         };
     }
 
-    /// Takes the answer out, if one is here.
+    /// The code of the answer, if one is here whose texts are in the room.
+    #[inline]
+    pub(crate) fn known_code(&self) -> Option<ResponseCode> {
+        self.skeleton.as_ref().map(|skeleton| skeleton.command().response_code())
+    }
+
+    /// Takes the answer out, if one is here whose texts are in the room: what nearly all are, so that it goes where it is to be and nowhere
+    /// else on its way.
     #[inline(always)]
-    pub(crate) fn take(&mut self) -> Option<Answer> {
-        let Some(skeleton) = self.skeleton.take() else { return self.take_command() };
+    pub(crate) fn take_known(&mut self) -> Option<Answer> {
+        let skeleton = self.skeleton.take()?;
         let (opaque, encoding, body) = (self.opaque, self.encoding, self.body.take());
         Some(Answer(Repr::Known { skeleton, values: self.room.values(self.bounds), opaque, encoding, body }))
     }
 
+    /// Takes the answer out, if one is here.
     #[cold]
-    fn take_command(&mut self) -> Option<Answer> {
-        self.command.take().map(|command| Answer(Repr::Command(command)))
+    pub(crate) fn take(&mut self) -> Option<Answer> {
+        self.take_known().or_else(|| self.command.take().map(|command| Answer(Repr::Command(command))))
     }
 }
 
@@ -73,14 +81,15 @@ mod tests {
 
     use super::*;
     use crate::codec::AnswerReader;
-    use crate::{FrameCodec, FrameLimits, ResponseCode};
+    use crate::{FrameCodec, FrameLimits};
 
     /// Answers that were read by comparison with earlier ones, some of them with a body, and others.
-    fn answers() -> Vec<Answer> {
+    fn answers(encoding: HeaderEncoding) -> Vec<Answer> {
         let mut wire = BytesMut::new();
         for n in 0..40 {
             let mut command =
                 RemotingCommand::response(ResponseCode::SUCCESS).with_field("offset", (n * 77).to_string());
+            command = command.with_encoding(encoding);
             command.set_opaque(n);
             if n % 3 == 0 {
                 command = command.with_body(format!("body {n}"));
@@ -98,15 +107,17 @@ mod tests {
     fn what_was_put_in_is_taken_out_once_whatever_was_there_before() {
         let mut kept = Kept::default();
         assert!(kept.take().is_none());
-        for (at, answer) in answers().into_iter().enumerate() {
+        let answers = [HeaderEncoding::Json, HeaderEncoding::Rocketmq].map(answers);
+        for (at, answer) in answers.iter().flatten().chain(&answers[0]).enumerate() {
             if at % 4 == 0 {
                 kept.put(RemotingCommand::response(ResponseCode::SYSTEM_BUSY).with_body("left over").into());
             } else if at % 4 == 1 {
-                kept.put(answers().swap_remove(39));
+                kept.put(answers[at / 4 % 2][39].clone());
             }
             kept.put(answer.clone());
-            let taken = kept.take().map(Answer::into_command);
-            assert_eq!(taken, Some(answer.into_command()));
+            assert_eq!(kept.known_code(), answer.is_known().then(|| answer.response_code()));
+            let taken = kept.take().expect("an answer");
+            assert_eq!((taken.encoding(), taken.into_command()), (answer.encoding(), answer.clone().into_command()));
             assert!(kept.take().is_none());
         }
     }

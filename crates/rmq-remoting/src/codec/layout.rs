@@ -8,13 +8,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::HEAD;
-use super::skeleton::{Hole, Skeleton, whole_integer};
+use super::skeleton::{Hole, Skeleton, ten_digit_integer, whole_integer};
 use super::values::{Bounds, Room, Values, WIDE};
-use crate::HeaderEncoding;
 
 #[derive(Debug)]
 pub(super) struct Layout {
-    encoding: HeaderEncoding,
     /// Of the frame.
     length: usize,
     /// How it begins: all lengths, and how the header is written.
@@ -22,7 +20,7 @@ pub(super) struct Layout {
     blocks: Vec<Block>,
     /// The end of the frame, so that there is no rest; most of it is in a block before, too.
     last: Block,
-    opaque: Range<usize>,
+    opaque: Number,
     /// Texts that are put in with what is behind them, over which the next ones go.
     wide: Vec<Wide>,
     /// All others: long ones, and those at the end of the frame.
@@ -44,6 +42,15 @@ struct Block {
 
 /// A block in words: arrays of bytes would be taken apart into single bytes where many blocks are put together.
 type Words = [u64; BLOCK / 8];
+
+/// Where the opaque is.
+#[derive(Debug)]
+enum Number {
+    /// Ten digits, as those of this side are.
+    TenDigits(usize),
+    Digits(Range<usize>),
+    FourBytes(usize),
+}
 
 /// A text, in the frame and among the values, that is no longer than [`WIDE`].
 #[derive(Debug)]
@@ -76,7 +83,11 @@ impl Layout {
             }
             mask.get_mut(place.clone())?.fill(0);
             if matches!(hole, Hole::JsonNumber | Hole::BinaryNumber) {
-                opaque = Some(place);
+                opaque = Some(match hole {
+                    Hole::BinaryNumber => Number::FourBytes(place.start),
+                    _ if place.len() == 10 => Number::TenDigits(place.start),
+                    _ => Number::Digits(place),
+                });
                 continue;
             }
             let to = values.start(texts);
@@ -90,7 +101,6 @@ impl Layout {
         }
         let pieces = frame.chunks_exact(BLOCK).zip(mask.chunks_exact(BLOCK));
         Some(Self {
-            encoding: skeleton.encoding(),
             length: frame.len(),
             head: *frame.first_chunk()?,
             blocks: pieces.map(|(frame, mask)| Block::new(frame, mask)).collect::<Option<_>>()?,
@@ -119,10 +129,10 @@ impl Layout {
         if differs.iter().fold(0, |any, word| any | word) != 0 {
             return None;
         }
-        let number = frame.get(self.opaque.clone())?;
-        let opaque = match self.encoding {
-            HeaderEncoding::Json => whole_integer(number)?,
-            HeaderEncoding::Rocketmq => i32::from_be_bytes(*number.first_chunk()?),
+        let opaque = match &self.opaque {
+            Number::TenDigits(from) => ten_digit_integer(frame.get(*from..*from + 10)?.first_chunk()?)?,
+            Number::Digits(place) => whole_integer(frame.get(place.clone())?)?,
+            Number::FourBytes(from) => i32::from_be_bytes(*frame.get(*from..)?.first_chunk()?),
         };
         Some((frame, opaque))
     }

@@ -305,13 +305,17 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
 }
 
 /// The integer that `text` is, as [`integer`] reads it, and all of it.
-#[inline]
 pub(super) fn whole_integer(text: &[u8]) -> Option<i32> {
-    // As long as the opaques of this side are.
-    if let Some(number @ 1_000_000_000..=2_147_483_647) = <&[u8; 10]>::try_from(text).ok().and_then(ten_digits) {
-        return i32::try_from(number).ok();
-    }
     integer(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
+}
+
+/// The same of ten characters, which are digits nearly always.
+#[inline(always)]
+pub(super) fn ten_digit_integer(text: &[u8; 10]) -> Option<i32> {
+    match ten_digits(text) {
+        Some(number @ 1_000_000_000..=2_147_483_647) => i32::try_from(number).ok(),
+        _ => whole_integer(text),
+    }
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -360,10 +364,28 @@ mod tests {
 
     #[test]
     fn a_whole_integer_is_one_with_nothing_behind_it() {
-        for text in
-            ["0", "-0", "7", "-7", "07", "", "-", "1000000000", "2073741823", "2147483647", "2147483648", "3000000000"]
-        {
-            assert_eq!(whole_integer(text.as_bytes()), integer(text.as_bytes()).map(|(value, _)| value), "{text}");
+        for text in [
+            "0",
+            "-0",
+            "7",
+            "-7",
+            "07",
+            "",
+            "-",
+            "1000000000",
+            "2073741823",
+            "2147483647",
+            "2147483648",
+            "3000000000",
+            "-123456789",
+            "0123456789",
+            "-012345678",
+        ] {
+            let expected = integer(text.as_bytes()).map(|(value, _)| value);
+            assert_eq!(whole_integer(text.as_bytes()), expected, "{text}");
+            if let Ok(ten) = text.as_bytes().try_into() {
+                assert_eq!(ten_digit_integer(ten), expected, "{text}");
+            }
         }
         for at in 0..=10 {
             let mut text = b"1234567890".to_vec();
@@ -371,6 +393,7 @@ mod tests {
             assert_eq!(whole_integer(&text), None);
             text.remove((at + 1) % 11);
             assert_eq!(whole_integer(&text), None);
+            assert_eq!(text.first_chunk().and_then(ten_digit_integer), None);
         }
     }
 

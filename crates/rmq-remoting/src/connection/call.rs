@@ -87,21 +87,43 @@ impl Future for Call {
             // Polled again, which nobody should do: the slot may be somebody else's by now.
             return Poll::Pending;
         }
-        let mut state = this.shared.state.lock();
-        // Made what is returned at once: every move of an answer costs.
-        let polled = match state.slots.collect(this.slot) {
-            Some(answer) => Poll::Ready(Ok(answer)),
-            None => return this.look_again(state, cx),
-        };
+        let state = this.shared.state.lock();
+        if !state.slots.is_answered(this.slot) {
+            return this.look_again(state, cx);
+        }
         // Others may have been read since then; this one was before them.
         this.since = state.last_read;
-        this.shared.after_call(state);
         this.done = true;
-        if matches!(&polled, Poll::Ready(Ok(answer)) if answer.response_code() == ResponseCode::GO_AWAY) {
-            this.shared.go_away();
-        }
-        polled
+        collect(&this.shared, this.slot, state)
     }
+}
+
+/// Takes the answer, which is there.
+#[inline(always)]
+fn collect(shared: &Shared, slot: SlotKey, mut state: MutexGuard<'_, State>) -> Poll<Result<Answer, RemotingError>> {
+    let nobody_is_to_know = shared.is_indifferent(&state);
+    match state.slots.collect(slot) {
+        // Every move of an answer costs: the usual one is taken out right into what is returned, with nothing to do behind that.
+        Some(kept) if nobody_is_to_know && kept.known_code().is_some_and(|code| code != ResponseCode::GO_AWAY) => {
+            kept.take_known().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+        }
+        Some(kept) => {
+            let answer = kept.take();
+            shared.after_call(state);
+            collected(shared, answer)
+        }
+        None => Poll::Pending,
+    }
+}
+
+/// Looks at what an answer says of the connection.
+#[cold]
+fn collected(shared: &Shared, answer: Option<Answer>) -> Poll<Result<Answer, RemotingError>> {
+    let Some(answer) = answer else { return Poll::Pending };
+    if answer.response_code() == ResponseCode::GO_AWAY {
+        shared.go_away();
+    }
+    Poll::Ready(Ok(answer))
 }
 
 impl Drop for Call {
@@ -132,9 +154,15 @@ impl Shared {
     /// A call is over: its place is the next one's, and a retired connection ends with its last call.
     #[inline]
     fn after_call(&self, state: MutexGuard<'_, State>) {
-        if !state.turns.is_idle() || self.life.load(Ordering::Acquire) == RETIRED {
+        if !self.is_indifferent(&state) {
             self.tell_of_end(state);
         }
+    }
+
+    /// Whether nobody has to be told of a call that is over.
+    #[inline]
+    fn is_indifferent(&self, state: &State) -> bool {
+        state.turns.is_idle() && self.life.load(Ordering::Acquire) != RETIRED
     }
 
     #[cold]

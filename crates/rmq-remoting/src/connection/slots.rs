@@ -9,7 +9,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use super::uncollected::{Place, Uncollected};
-use crate::answer::Answer;
+use crate::answer::{Answer, Kept};
 use crate::codec::Alike;
 
 /// The opaque of the first slot in its first generation.
@@ -48,7 +48,6 @@ struct Slot {
     start: u64,
 }
 
-#[derive(Clone, Copy)]
 enum State {
     /// Nobody's; the next free slot.
     Free(u32),
@@ -121,47 +120,34 @@ impl Slots {
     /// Hands an answer to the request with its opaque.
     pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
         let opaque = answer.opaque();
-        self.answers.next().put(answer);
-        let delivered = self.deliver_next(opaque);
-        if !matches!(delivered, Delivered::To(_)) {
-            // It may have a large body.
-            drop(self.answers.next().take());
-        }
-        delivered
+        let Some(slot) = waiting(&mut self.entries, opaque) else { return self.deliver_to_nobody(opaque) };
+        let mut next = self.answers.next();
+        next.answer().put(answer);
+        slot.answered(next.keep())
     }
 
     /// Hands out an answer like earlier ones, whose texts are put in where they are to wait. `None`: they are odd, and it is to be read in
     /// another way, whether somebody waits for it or not.
     #[inline(always)]
     pub(crate) fn deliver_alike(&mut self, alike: &Alike<'_>) -> Option<Delivered> {
-        let kept = self.answers.next();
-        alike.put_texts(kept)?;
-        // If nobody waits for it, the next one is put in over it.
-        alike.put_rest(kept);
-        Some(self.deliver_next(alike.opaque))
-    }
-
-    /// Hands out the answer that was put in as the next one.
-    #[inline(always)]
-    fn deliver_next(&mut self, opaque: i32) -> Delivered {
-        // What is below the first one or above the last one has no generation that a slot has.
-        let number = opaque.wrapping_sub(FIRST);
-        let index = (number & INDEX_MASK).unsigned_abs();
-        let slot = match self.entries.get_mut(index as usize) {
-            Some(slot) if slot.generation == number >> INDEX_BITS => slot,
-            _ => return Delivered::Unknown,
+        let mut next = self.answers.next();
+        alike.put_texts(next.answer())?;
+        let Some(slot) = waiting(&mut self.entries, alike.opaque) else {
+            return Some(self.deliver_to_nobody(alike.opaque));
         };
-        if let State::Waiting | State::Expired = slot.state {
-            slot.state = State::Ready(self.answers.keep());
-            return Delivered::To(slot.waker.take());
-        }
-        if self.end_orphan(index) { Delivered::Late } else { Delivered::Unknown }
+        alike.put_rest(next.answer());
+        Some(slot.answered(next.keep()))
     }
 
-    /// Frees the slot of a caller who left before the answer came, if it is one.
+    #[inline(always)]
+    fn deliver_to_nobody(&mut self, opaque: i32) -> Delivered {
+        if self.end_orphan(opaque) { Delivered::Late } else { Delivered::Unknown }
+    }
+
+    /// Frees the slot of a caller who left before its answer came, if it is one.
     #[cold]
-    fn end_orphan(&mut self, index: u32) -> bool {
-        let slot = &mut self.entries[index as usize];
+    fn end_orphan(&mut self, opaque: i32) -> bool {
+        let Some((index, slot)) = known(&mut self.entries, opaque) else { return false };
         let State::Orphan = slot.state else { return false };
         slot.state = State::Free(self.free);
         self.free = index;
@@ -169,12 +155,18 @@ impl Slots {
         true
     }
 
-    /// Takes the answer out of a caller's slot, if it is there, and frees the slot.
+    /// Whether the answer is in a caller's slot.
     #[inline(always)]
-    pub(crate) fn collect(&mut self, key: SlotKey) -> Option<Answer> {
+    pub(crate) fn is_answered(&self, key: SlotKey) -> bool {
+        matches!(self.entries[key.0 as usize].state, State::Ready(_))
+    }
+
+    /// The answer in a caller's slot, if it is there, to be taken out at once. The slot is free.
+    #[inline(always)]
+    pub(crate) fn collect(&mut self, key: SlotKey) -> Option<&mut Kept> {
         let slot = &mut self.entries[key.0 as usize];
-        let State::Ready(place) = slot.state else { return None };
-        slot.state = State::Free(self.free);
+        let State::Ready(_) = slot.state else { return None };
+        let State::Ready(place) = std::mem::replace(&mut slot.state, State::Free(self.free)) else { return None };
         self.free = key.0;
         self.live -= 1;
         self.answers.collect(place)
@@ -182,10 +174,10 @@ impl Slots {
 
     /// Looks into a caller's slot that has no answer.
     pub(crate) fn look(&self, key: SlotKey) -> Found {
-        let Slot { state, start, .. } = self.entries[key.0 as usize];
+        let Slot { state, start, .. } = &self.entries[key.0 as usize];
         match state {
-            State::Waiting => Found::Waiting { start },
-            State::Expired => Found::Expired { start },
+            State::Waiting => Found::Waiting { start: *start },
+            State::Expired => Found::Expired { start: *start },
             State::Free(_) | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
         }
     }
@@ -205,7 +197,7 @@ impl Slots {
     pub(crate) fn leave(&mut self, key: SlotKey) {
         let slot = &mut self.entries[key.0 as usize];
         match slot.state {
-            State::Ready(_) => drop(self.collect(key)),
+            State::Ready(_) => drop(self.collect(key).and_then(Kept::take)),
             State::Waiting | State::Expired => {
                 slot.state = State::Orphan;
                 slot.waker = None;
@@ -247,6 +239,31 @@ impl Slots {
     }
 }
 
+impl Slot {
+    /// Its answer is at that place, and its caller is to be woken.
+    #[inline(always)]
+    fn answered(&mut self, place: Place) -> Delivered {
+        self.state = State::Ready(place);
+        Delivered::To(self.waker.take())
+    }
+}
+
+/// The slot of a caller who waits for the answer with this opaque.
+#[inline(always)]
+fn waiting(entries: &mut [Slot], opaque: i32) -> Option<&mut Slot> {
+    known(entries, opaque).map(|(_, slot)| slot).filter(|slot| matches!(slot.state, State::Waiting | State::Expired))
+}
+
+/// The slot with this opaque, and its index.
+#[inline(always)]
+fn known(entries: &mut [Slot], opaque: i32) -> Option<(u32, &mut Slot)> {
+    // What is below the first one or above the last one has no generation that a slot has.
+    let number = opaque.wrapping_sub(FIRST);
+    let index = (number & INDEX_MASK).unsigned_abs();
+    let slot = entries.get_mut(index as usize)?;
+    (slot.generation == number >> INDEX_BITS).then_some((index, slot))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -278,7 +295,7 @@ mod tests {
         let (key, opaque) = take(&mut slots);
         assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
         assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown), "a duplicate is nobody's");
-        assert!(slots.collect(key).is_some());
+        assert!(slots.collect(key).and_then(Kept::take).is_some());
         assert!(matches!(deliver(&mut slots, opaque), Delivered::Unknown));
         assert_eq!(slots.live(), 0);
     }
@@ -307,10 +324,10 @@ mod tests {
             let (key, opaque) = take(&mut slots);
             assert!((FIRST..FIRST_ONEWAY).contains(&opaque) && opaque != held_opaque);
             assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
-            assert!(slots.collect(key).is_some());
+            assert!(slots.collect(key).and_then(Kept::take).is_some());
         }
         assert!(matches!(deliver(&mut slots, held_opaque), Delivered::To(None)));
-        assert!(slots.collect(held).is_some());
+        assert!(slots.collect(held).and_then(Kept::take).is_some());
     }
 
     #[test]
@@ -424,7 +441,7 @@ mod tests {
                         match is {
                             Is::Waiting => assert!(slots.collect(*key).is_none()),
                             Is::Ready => {
-                                assert_eq!(slots.collect(*key).map(|answer| answer.opaque()), Some(*opaque));
+                                assert_eq!(slots.collect(*key).and_then(Kept::take).map(|answer| answer.opaque()), Some(*opaque));
                                 *is = Is::Over;
                             }
                             // Its slot is nobody's any more, or somebody else's.

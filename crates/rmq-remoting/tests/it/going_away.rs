@@ -135,6 +135,29 @@ async fn a_request_that_is_awaited_elsewhere_gets_the_answer_and_the_next_one_di
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_collects_it_tells_the_connection_however_often_it_was_said_to_callers_who_had_left() {
+    let (client, mut peers, wire) = client(1 << 20);
+    let mut pending = Vec::new();
+    for _ in 0..4 {
+        pending.push(client.submit(&to(), &request("x"), SECOND).await.unwrap());
+    }
+    let last = pending.pop().unwrap();
+    drop(pending);
+    let mut old = peers.next().await;
+    for _ in 0..4 {
+        let asked = old.request().await;
+        old.write(go_away(&asked)).await;
+        settle().await;
+    }
+    assert!(client.connection(&to()).is_some(), "nobody has looked at an answer");
+    assert_eq!(last.await.unwrap().response_code(), ResponseCode::GO_AWAY);
+    assert!(client.connection(&to()).is_none());
+    peers.echo();
+    client.invoke(&to(), request("x"), SECOND).await.unwrap();
+    assert_eq!(wire.dials.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nothing_else_can_be_reached_the_call_is_known_not_to_have_been_sent() {
     let (wire, mut peers) = wire(1 << 20);
     let client = client_with(config(|_| {}), &wire);
