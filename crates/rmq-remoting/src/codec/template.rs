@@ -250,6 +250,7 @@ mod tests {
                 [Any("x"), Millis("y"), Millis("x")],
                 [stamped("b"), Any("a"), Any("y")],
                 [Any("y"), Millis("a"), stamped("x")],
+                [Millis("a"), stamped("x"), Any("y")],
                 [stamped("x"), stamped("a"), stamped("x")],
             ] {
                 let template = RequestTemplate::new(request.clone(), fields).unwrap();
