@@ -2,7 +2,7 @@
 //!
 //! Results come in the order in which they are known. A Ctrl-C lets those under way finish and starts no more; a second one ends the process.
 
-use std::pin::pin;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,6 +40,8 @@ impl Burst {
         self,
         mut each: impl AsyncFnMut(u64, SendRecord) -> anyhow::Result<()>,
     ) -> anyhow::Result<Ended> {
+        // Before anything is sent: a Ctrl-C that nobody listens for yet would end the process in the middle of a send.
+        let mut interrupts = interrupts()?;
         let workers = u64::from(self.concurrency).min(self.count);
         let (results, mut received) = mpsc::channel(usize::from(self.concurrency) * 2);
         let shared = Arc::new(Shared { burst: self, next: AtomicU64::new(0), stop: AtomicBool::new(false) });
@@ -49,7 +51,6 @@ impl Burst {
             tasks.spawn(Arc::clone(&shared).work(results.clone()));
         }
         drop(results);
-        let mut interrupt = pin!(tokio::signal::ctrl_c());
         let mut ended = Ended::Complete;
         loop {
             tokio::select! {
@@ -57,14 +58,12 @@ impl Burst {
                     Some((number, record)) => each(number, record).await?,
                     None => return Ok(ended),
                 },
-                signal = &mut interrupt => {
-                    signal?;
+                Some(()) = interrupts.recv() => {
                     if ended == Ended::Interrupted {
                         std::process::exit(crate::INTERRUPTED.into());
                     }
                     ended = Ended::Interrupted;
                     shared.stop.store(true, Ordering::Relaxed);
-                    interrupt.set(tokio::signal::ctrl_c());
                 }
             }
         }
@@ -84,6 +83,18 @@ impl Burst {
             Err(error) => SendRecord::failed(&error, started.elapsed()),
         }
     }
+}
+
+/// Listens for Ctrl-C from now on, also while nobody waits for one.
+#[cfg(unix)]
+fn interrupts() -> io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+/// Listens for Ctrl-C from now on, also while nobody waits for one.
+#[cfg(windows)]
+fn interrupts() -> io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
 }
 
 struct Shared {

@@ -20,12 +20,14 @@ pub struct Attempt {
     pub(crate) error: Option<Arc<AttemptError>>,
 }
 
-/// Where the messages of a topic go that are for one broker.
+/// Where the messages of a topic go that are for queues of one broker.
 #[derive(Debug)]
 pub(crate) struct Destination {
     /// The topic without namespace, as callers know it.
     pub(crate) topic: Arc<str>,
     pub(crate) broker_name: Arc<str>,
+    /// The broker name of the queues, where that is not the broker's: for the logical queues of static topics.
+    pub(crate) logical: Option<Arc<str>>,
     /// `None` where no usable one is known.
     pub(crate) address: Option<Endpoint>,
     /// Writes out the ids that are made for messages.
@@ -38,28 +40,26 @@ pub(crate) struct GoodAttempt {
     pub(crate) destination: Arc<Destination>,
     pub(crate) queue_id: i32,
     pub(crate) elapsed: Duration,
-    pub(crate) special: Option<Box<Special>>,
+    /// The address, where it had to be asked for.
+    pub(crate) asked: Option<Arc<Endpoint>>,
 }
 
-/// What there is to say of hardly any good attempt.
-#[derive(Clone, Debug)]
-pub(crate) struct Special {
-    /// The broker name of the queue, where that is not the broker's.
-    pub(crate) logical: Option<Arc<str>>,
-    /// The address, where it had to be asked for.
-    pub(crate) address: Option<Endpoint>,
+impl Destination {
+    /// The broker name of the queues, as callers know it.
+    pub(crate) fn queues_broker(&self) -> &Arc<str> {
+        self.logical.as_ref().unwrap_or(&self.broker_name)
+    }
 }
 
 impl GoodAttempt {
     /// The attempt as callers see it.
     pub(crate) fn to_attempt(&self) -> Attempt {
-        let Destination { topic, broker_name, address, .. } = &*self.destination;
-        let special = self.special.as_deref();
-        let name = special.and_then(|special| special.logical.as_ref()).unwrap_or(broker_name);
+        let destination = &*self.destination;
+        let Destination { topic, broker_name, address, .. } = destination;
         Attempt {
-            queue: MessageQueue::new(Arc::clone(topic), Arc::clone(name), self.queue_id),
+            queue: MessageQueue::new(Arc::clone(topic), Arc::clone(destination.queues_broker()), self.queue_id),
             broker_name: Arc::clone(broker_name),
-            address: special.and_then(|special| special.address.as_ref()).or(address.as_ref()).cloned(),
+            address: self.asked.as_deref().or(address.as_ref()).cloned(),
             elapsed: self.elapsed,
             error: None,
         }

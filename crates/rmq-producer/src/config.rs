@@ -226,13 +226,17 @@ impl ProducerConfig {
         Ok(())
     }
 
-    /// Who says where the name servers are: the list, else the service.
-    pub(crate) fn finder(&self) -> Result<Finder, StartError> {
-        let finder = match &self.address_service {
-            Some(url) if self.name_servers.trim().is_empty() => Finder::service(url, self.unit_name.as_deref()),
-            _ => Finder::new(NameServerList::parse(&self.name_servers)?),
-        };
-        Ok(finder)
+    /// Who says where the name servers are: the list, which is returned besides, else the service.
+    pub(crate) fn finder(&self) -> Result<(Finder, Option<NameServerList>), StartError> {
+        match &self.address_service {
+            Some(url) if self.name_servers.trim().is_empty() => {
+                Ok((Finder::service(url, self.unit_name.as_deref()), None))
+            }
+            _ => {
+                let list = NameServerList::parse(&self.name_servers)?;
+                Ok((Finder::new(list.clone()), Some(list)))
+            }
+        }
     }
 
     fn check_group(&self) -> Result<(), NameError> {

@@ -125,6 +125,8 @@ impl InstanceConfig {
 pub(crate) struct ClientInstance {
     client_id: Arc<str>,
     ip: IpAddr,
+    /// Whether the address was found, and not given.
+    ip_was_found: bool,
     remoting: RemotingClient,
     routes: Arc<Routes>,
     groups: Arc<Groups>,

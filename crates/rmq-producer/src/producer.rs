@@ -147,6 +147,10 @@ impl Producer {
     /// Sends a message for which no broker answers: it resolves once the message is handed to the operating system. Await the request;
     /// nothing happens before.
     ///
+    /// What was handed over still comes to a broker that reads when the producer ends, whether by [`shutdown`](Self::shutdown) or because it
+    /// is dropped: a connection is closed once the broker has closed it too, or a second later. That needs the runtime: at the end of a
+    /// program call `shutdown`, which waits for it, since a runtime that ends closes at once.
+    ///
     /// # Errors
     /// As [`send`](Self::send). Success does not say that any broker stored the message.
     ///
@@ -295,6 +299,10 @@ impl Producer {
     /// Refuses new sends, waits up to `grace` for those that have begun, takes leave of the brokers within what is left of it, ends all
     /// tasks and closes all sockets. What producers of the same client id share goes on until the last of them ends. A second call, from
     /// whichever clone, returns the report of the first.
+    ///
+    /// A socket is closed once its peer has read everything and closed too, which is waited for within the grace, for a second at most. With
+    /// too short a grace a slow broker may lose oneway messages that it has not read: it is one of
+    /// [`not_unregistered`](ShutdownReport::not_unregistered).
     ///
     /// # Cancel safety
     /// Dropped early, new sends stay refused, and it may be called again to go on.

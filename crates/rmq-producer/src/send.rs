@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmq_message::{Message, MessageLimits, MessageQueue, UniqueIdGenerator, property_key};
-use rmq_remoting::{Connection, Deadline};
+use rmq_remoting::{Connection, Deadline, WallClock};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,8 @@ pub(crate) struct Sender {
     /// Its place in the instance.
     instance: Member,
     ids: Arc<UniqueIdGenerator>,
+    /// That of the instance.
+    clock: Arc<dyn WallClock>,
     property_text: PropertyText,
     /// The message limits, with the properties that are added here counted in.
     limits: MessageLimits,
@@ -82,6 +84,8 @@ pub(crate) struct Sender {
     metrics: Arc<Metrics>,
     /// Sends that were not over when the grace was; known for good once it is over.
     unfinished: OnceCell<usize>,
+    /// What there is to report once leave is taken.
+    left: OnceCell<ShutdownReport>,
     report: OnceCell<ShutdownReport>,
     /// Cancelled when the last handle is gone.
     deserted: CancellationToken,
@@ -100,6 +104,7 @@ impl Sender {
     ) -> Self {
         let random = instance.random();
         let ids = Arc::new(UniqueIdGenerator::new(instance.ip(), std::process::id(), random.next_u64()));
+        let clock = Arc::clone(instance.remoting().clock());
         let namespace = config.name_prefix();
         let prefix = namespace.prefix().map(|prefix| &**prefix);
         let property_text = PropertyText::new(config.header_encoding, prefix, &ids);
@@ -108,7 +113,7 @@ impl Sender {
             limits = limits.adds_property(property_key::INSTANCE_ID, namespace.len());
         }
         let topics = Topics::new(Arc::clone(random));
-        let (unfinished, report) = (OnceCell::new(), OnceCell::new());
+        let (unfinished, left, report) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let faults = Faults::new(&config);
         let brokers = instance.brokers();
         let probes = fault_probe::run(brokers.clone(), Arc::clone(faults.suspects()), Arc::clone(faults.suspected()));
@@ -125,6 +130,7 @@ impl Sender {
             namespace,
             instance,
             ids,
+            clock,
             property_text,
             limits,
             topics,
@@ -137,6 +143,7 @@ impl Sender {
             hooks,
             metrics,
             unfinished,
+            left,
             report,
             deserted,
             started: Instant::now(),

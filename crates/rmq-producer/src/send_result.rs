@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmq_message::{MessageQueue, UniqueId, UniqueIdStamp};
+use rmq_message::{MessageQueue, UniqueIdStamp};
 use rmq_remoting::Answer;
 
 use crate::attempts::{Attempt, Destination, GoodAttempt};
@@ -19,7 +19,7 @@ pub struct SendResult {
     /// Holds what is seldom asked for, as it came.
     answer: Answer,
     /// Laid out when somebody looks, unless there were other attempts.
-    shown: OnceLock<Box<Shown>>,
+    shown: OnceLock<Arc<Shown>>,
 }
 
 /// What is known of a stored message without a look at the broker's answer.
@@ -36,8 +36,8 @@ pub(crate) struct Receipt {
 }
 
 /// What is borrowed from a result.
-#[derive(Clone)]
-pub(crate) struct Shown {
+struct Shown {
+    message_id: Box<str>,
     queue: MessageQueue,
     attempts: Box<[Attempt]>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Shown {
 /// A message's unique id: made here, and written out when somebody looks; or given by the caller.
 #[derive(Clone)]
 pub(crate) enum MessageId {
-    Made(UniqueIdStamp, OnceLock<Box<UniqueId>>),
+    Made(UniqueIdStamp),
     Given(Box<str>),
 }
 
@@ -88,7 +88,8 @@ impl fmt::Display for SendStatus {
 }
 
 impl SendResult {
-    #[inline]
+    // Not inlined: so it is laid out where the caller wants it, and not moved there afterwards.
+    #[inline(never)]
     pub(crate) fn new(receipt: Receipt, answer: Answer) -> Self {
         Self { receipt, answer, shown: OnceLock::new() }
     }
@@ -104,12 +105,7 @@ impl SendResult {
     #[doc(alias = "getMsgId")]
     #[must_use]
     pub fn message_id(&self) -> &str {
-        match &self.receipt.message_id {
-            MessageId::Made(stamp, written) => {
-                written.get_or_init(|| Box::new(self.receipt.stored_by.destination.ids.id(*stamp))).as_str()
-            }
-            MessageId::Given(id) => id,
-        }
+        &self.shown().message_id
     }
 
     /// Returns the broker's own id of the message: its store address and the offset in its commit log, in hexadecimal digits
@@ -180,10 +176,14 @@ impl SendResult {
         self.shown.get_or_init(|| self.lay_out(Box::new([self.receipt.stored_by.to_attempt()])))
     }
 
-    fn lay_out(&self, attempts: Box<[Attempt]>) -> Box<Shown> {
-        let Destination { topic, broker_name, .. } = &*self.receipt.stored_by.destination;
+    fn lay_out(&self, attempts: Box<[Attempt]>) -> Arc<Shown> {
+        let Destination { topic, broker_name, ids, .. } = &*self.receipt.stored_by.destination;
         let queue = MessageQueue::new(Arc::clone(topic), Arc::clone(broker_name), self.receipt.queue_id);
-        Box::new(Shown { queue, attempts })
+        let message_id = match &self.receipt.message_id {
+            MessageId::Made(stamp) => ids.id(*stamp).as_str().into(),
+            MessageId::Given(id) => id.clone(),
+        };
+        Arc::new(Shown { message_id, queue, attempts })
     }
 
     /// The same after all these attempts, the one that stored the message among them.

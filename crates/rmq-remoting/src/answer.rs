@@ -1,5 +1,7 @@
 //! Answer: what a peer said, without a map where that can be avoided.
 
+mod kept;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +9,8 @@ use bytes::Bytes;
 
 use crate::codec::{Field, Skeleton, Values, whole_number};
 use crate::{ExtFields, ExtFieldsIter, HeaderEncoding, RemotingCommand, ResponseCode};
+
+pub(crate) use kept::Kept;
 
 /// The answer to a request.
 ///
@@ -22,6 +26,9 @@ enum Repr {
         skeleton: Arc<Skeleton>,
         values: Values,
         opaque: i32,
+        /// The skeleton's. It tells the variants apart as well, and what is wrapped around an answer, so that the values are moved in one
+        /// piece.
+        encoding: HeaderEncoding,
         body: Option<Box<Bytes>>,
     },
     Command(Box<RemotingCommand>),
@@ -31,7 +38,8 @@ impl Answer {
     /// Without a body.
     #[inline]
     pub(crate) fn known(skeleton: Arc<Skeleton>, opaque: i32, values: Values) -> Self {
-        Self(Repr::Known { skeleton, values, opaque, body: None })
+        let encoding = skeleton.encoding();
+        Self(Repr::Known { skeleton, values, opaque, encoding, body: None })
     }
 
     pub(crate) fn set_body(&mut self, whole: Bytes) {
@@ -144,14 +152,17 @@ impl Answer {
 
     /// How its header was written.
     pub fn encoding(&self) -> HeaderEncoding {
-        self.shape().encoding()
+        match &self.0 {
+            Repr::Known { encoding, .. } => *encoding,
+            Repr::Command(command) => command.encoding(),
+        }
     }
 
     /// The answer as a command, with its fields in a map.
     pub fn into_command(self) -> RemotingCommand {
         match self.0 {
             Repr::Command(command) => *command,
-            Repr::Known { skeleton, values, opaque, body } => {
+            Repr::Known { skeleton, values, opaque, body, .. } => {
                 let mut command = skeleton.command().clone().with_body(body.map(|body| *body).unwrap_or_default());
                 command.set_opaque(opaque);
                 command.remark = skeleton.remark(&values).map(str::to_owned);
@@ -289,6 +300,7 @@ mod tests {
     fn an_answer_is_small_because_it_is_moved_a_few_times() {
         // Up to 128 bytes moves need no call, with all that is wrapped around an answer.
         assert!(size_of::<Answer>() <= 112, "{} bytes", size_of::<Answer>());
+        assert_eq!(size_of::<std::task::Poll<Result<Answer, Box<crate::RemotingError>>>>(), size_of::<Answer>());
         assert!(size_of::<std::task::Poll<Result<Answer, crate::RemotingError>>>() <= 120);
     }
 

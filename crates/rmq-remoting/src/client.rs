@@ -44,6 +44,10 @@ pub use shutdown::RemotingShutdownReport;
 /// There is one connection per address, dialled at the first request. When the last clone is dropped, all connections close; no task
 /// and no socket stays behind. Must be used inside a tokio runtime.
 ///
+/// A connection that this side ends (retired, idle, or with the client) is closed so that its peer can read what the operating system took
+/// before: it ends its writing, and its task throws away what still comes until the peer has closed too, or a second is over. It counts as
+/// ended from the beginning of that, and a runtime that ends closes at once.
+///
 /// Java: `NettyRemotingClient`.
 #[doc(alias = "NettyRemotingClient")]
 #[derive(Clone)]
@@ -160,9 +164,10 @@ impl RemotingClient {
         self.inner.pool.connections()
     }
 
-    /// Returns how many tasks it runs: one per connection, dial, and request of a peer being worked on.
+    /// Returns how many tasks it runs: one per connection, also while it is [being closed](Self::shutdown), dial, and request of a peer
+    /// being worked on.
     pub fn tasks(&self) -> usize {
-        self.inner.settings.tracker.len()
+        self.inner.settings.tracker.len() + self.inner.settings.lingering.len()
     }
 
     /// Returns its counters.

@@ -28,7 +28,7 @@ mod values;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
-pub(crate) use answers::AnswerReader;
+pub(crate) use answers::{Alike, AnswerReader};
 pub(crate) use digits::whole_number;
 pub use header_text::{HeaderPiece, HeaderText};
 pub use limits::FrameLimits;
@@ -36,7 +36,7 @@ pub(crate) use pen::Pen;
 pub(crate) use skeleton::{Field, Skeleton};
 pub(crate) use slate::Slate;
 pub use template::{FieldValue, FilledRequest, OpenField, RequestTemplate};
-pub(crate) use values::Values;
+pub(crate) use values::{Bounds, Room, Values};
 
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
 

@@ -11,6 +11,7 @@
 
 mod call;
 mod driver;
+mod linger;
 mod out_buffer;
 mod serve;
 mod slots;
@@ -55,6 +56,10 @@ pub(crate) struct Settings {
     pub(crate) fallback: Option<Arc<dyn Processor>>,
     pub(crate) counters: Counters,
     pub(crate) tracker: TaskTracker,
+    /// Connections that have ended for everybody but their peers.
+    pub(crate) lingering: TaskTracker,
+    /// For these peers, too.
+    pub(crate) cut: CancellationToken,
     pub(crate) cancel: CancellationToken,
     /// Room for the awaited requests of all connections: from before the dial until the answer.
     pub(crate) room: Room,
@@ -75,10 +80,21 @@ impl Settings {
             fallback,
             counters: Counters::default(),
             tracker: TaskTracker::new(),
+            lingering: TaskTracker::new(),
+            cut: CancellationToken::new(),
             cancel: CancellationToken::new(),
             room,
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// Waits until the peers of all connections have closed their ends, and no longer than until `deadline`: then they are left without.
+    pub(crate) async fn let_peers_close(&self, deadline: Instant) {
+        self.lingering.close();
+        if tokio::time::timeout_at(deadline, self.lingering.wait()).await.is_err() {
+            self.cut.cancel();
+            self.lingering.wait().await;
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -244,7 +260,8 @@ impl Connection {
         state.enqueued - state.handed
     }
 
-    /// Ends it at once; every call on it ends with [`RemotingError::ConnectionLost`].
+    /// Ends it at once; every call on it ends with [`RemotingError::ConnectionLost`]. The peer still gets to read what was written, see
+    /// [`RemotingClient`](crate::RemotingClient).
     pub fn close(&self) {
         self.shared.end(ConnectionEnd::Closed);
     }

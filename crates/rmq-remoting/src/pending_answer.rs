@@ -19,12 +19,15 @@ use crate::rpc_hook::RpcHook;
 ///
 /// Holds the request's room until it is done or dropped. Dropping it harms no other call; the peer may still execute the request.
 #[must_use = "dropping it gives the answer up"]
-pub struct PendingAnswer {
-    call: Call,
-    hooked: Option<Box<Hooked>>,
+pub struct PendingAnswer(Pending);
+
+enum Pending {
+    Plain(Call),
+    Hooked(Box<Hooked>),
 }
 
 struct Hooked {
+    call: Call,
     hooks: Arc<[Arc<dyn RpcHook>]>,
     to: Endpoint,
     request: RemotingCommand,
@@ -33,7 +36,7 @@ struct Hooked {
 impl PendingAnswer {
     #[inline]
     pub(crate) fn new(call: Call) -> Self {
-        Self { call, hooked: None }
+        Self(Pending::Plain(call))
     }
 
     pub(crate) fn with_hooks(
@@ -42,7 +45,7 @@ impl PendingAnswer {
         to: Endpoint,
         request: RemotingCommand,
     ) -> Self {
-        Self { call, hooked: Some(Box::new(Hooked { hooks, to, request })) }
+        Self(Pending::Hooked(Box::new(Hooked { call, hooks, to, request })))
     }
 }
 
@@ -53,7 +56,10 @@ impl PendingAnswer {
     /// the answer was returned.
     #[inline]
     pub fn answered_at(&self) -> Option<Instant> {
-        self.call.answered_at()
+        match &self.0 {
+            Pending::Plain(call) => call.answered_at(),
+            Pending::Hooked(hooked) => hooked.call.answered_at(),
+        }
     }
 }
 
@@ -62,19 +68,20 @@ impl Future for PendingAnswer {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The usual case passes the answer on where it is.
-        if self.hooked.is_none() { Pin::new(&mut self.call).poll(cx) } else { self.poll_hooked(cx) }
+        match &mut self.0 {
+            // The usual case passes the answer on where it is.
+            Pending::Plain(call) => Pin::new(call).poll(cx),
+            Pending::Hooked(hooked) => hooked.poll(cx),
+        }
     }
 }
 
-impl PendingAnswer {
+impl Hooked {
     #[cold]
-    fn poll_hooked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, RemotingError>> {
-        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
-        let Some(hooked) = self.hooked.take() else { return Poll::Ready(outcome) };
-        let outcome = outcome.map(RemotingCommand::from);
-        for hook in &*hooked.hooks {
-            hook.after_response(&hooked.to, &hooked.request, outcome.as_ref());
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, RemotingError>> {
+        let outcome = ready!(Pin::new(&mut self.call).poll(cx)).map(RemotingCommand::from);
+        for hook in &*self.hooks {
+            hook.after_response(&self.to, &self.request, outcome.as_ref());
         }
         Poll::Ready(outcome.map(Answer::from))
     }

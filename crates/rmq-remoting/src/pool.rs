@@ -273,7 +273,7 @@ impl Pool {
                     if current.connection.is_going_away() {
                         self.went_away(entry, &current);
                     } else {
-                        current.reset_if_healthy(&mut entry.failures);
+                        current.reset_if_it_lived(HEALTHY_AFTER, &mut entry.failures);
                         if cause.is_failure() {
                             self.pause(entry);
                         }
@@ -293,9 +293,10 @@ impl Pool {
         }
     }
 
-    /// The first to be sent away is dialled again at once, since another server may stand behind the address; after that it is paced.
+    /// The first to be sent away is dialled again at once, since another server may stand behind the address; after that it is paced. But
+    /// who was let in for as long as the longest pause needs none: pauses bound how often an address is dialled, and that does it too.
     fn went_away(&self, entry: &mut Entry, left: &Current) {
-        left.reset_if_healthy(&mut entry.failures);
+        left.reset_if_it_lived(HEALTHY_AFTER.min(self.settings.config.reconnect_backoff_max), &mut entry.failures);
         if entry.failures == 0 {
             entry.failures = 1;
         } else {
@@ -320,8 +321,8 @@ impl Pool {
 }
 
 impl Current {
-    fn reset_if_healthy(&self, failures: &mut u32) {
-        if self.since.elapsed() >= HEALTHY_AFTER {
+    fn reset_if_it_lived(&self, long_enough: Duration, failures: &mut u32) {
+        if self.since.elapsed() >= long_enough {
             *failures = 0;
         }
     }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -33,12 +34,11 @@ pub struct Room {
 }
 
 /// What one request took of a [`Room`], to be given back to it.
+///
+/// What was added to the room's word, and [`SECOND`] where its holder stands.
 #[derive(Debug)]
 #[must_use = "it is to be given back"]
-pub struct Taken {
-    bytes: usize,
-    is_second: bool,
-}
+pub struct Taken(NonZeroU64);
 
 #[derive(Default)]
 struct Line {
@@ -89,9 +89,11 @@ impl Room {
     #[inline]
     #[allow(clippy::needless_pass_by_value, reason = "it is given back once")]
     pub fn give_back(&self, taken: Taken) {
-        let held = self.held.fetch_sub(self.weight(taken.bytes), Ordering::AcqRel);
-        if held & WATCHED != 0 || is_second(held) != taken.is_second {
-            self.look_after_others(is_second(held) != taken.is_second);
+        let taken = taken.0.get();
+        let held = self.held.fetch_sub(taken & !SECOND, Ordering::AcqRel);
+        let is_behind = (held ^ taken) & SECOND != 0;
+        if held & WATCHED != 0 || is_behind {
+            self.look_after_others(is_behind);
         }
     }
 
@@ -181,7 +183,7 @@ impl Room {
                 return None;
             }
             match self.held.compare_exchange_weak(held, held + weight, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Some(Taken { bytes, is_second: is_second(held) }),
+                Ok(_) => return NonZeroU64::new(weight | held & SECOND).map(Taken),
                 Err(now) => held = now,
             }
         }
@@ -249,7 +251,7 @@ impl Drop for Permit<'_> {
 impl Taken {
     /// Only where this one is never given back itself.
     fn again(&self) -> Self {
-        Self { ..*self }
+        Self(self.0)
     }
 }
 
@@ -317,10 +319,6 @@ impl Drop for Acquire<'_> {
 /// How many hold room, by the word.
 fn count(held: u64) -> u64 {
     (held & !FLAGS) / ONE
-}
-
-fn is_second(held: u64) -> bool {
-    held & SECOND != 0
 }
 
 impl fmt::Debug for Room {

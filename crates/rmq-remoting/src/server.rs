@@ -16,6 +16,7 @@ use crate::code::RequestCode;
 use crate::config::{ConfigError, RemotingConfig};
 use crate::connection::{Connection, Settings};
 use crate::connector::Acceptor;
+use crate::deadline::Deadline;
 use crate::processor::{ConnectionContext, Processor};
 use crate::stats::RemotingStats;
 
@@ -54,7 +55,8 @@ impl RemotingServer {
         self.settings.counters.snapshot()
     }
 
-    /// Stops accepting, lets requests being worked on be answered for up to `grace`, closes every connection and waits for its tasks.
+    /// Stops accepting, lets requests being worked on be answered for up to `grace`, closes every connection and waits for its tasks. Clients
+    /// that have not closed their ends are waited for within the same grace, for a second at most. After it there is no task and no socket.
     ///
     /// # Cancel safety
     ///
@@ -65,9 +67,11 @@ impl RemotingServer {
         connections.iter().for_each(Connection::retire);
         let settings = &self.settings;
         settings.tracker.close();
-        let _ = tokio::time::timeout(grace, settings.tracker.wait()).await;
+        let until = Deadline::after(grace).instant();
+        let _ = tokio::time::timeout_at(until, settings.tracker.wait()).await;
         settings.cancel.cancel();
         settings.tracker.wait().await;
+        settings.let_peers_close(until).await;
     }
 }
 

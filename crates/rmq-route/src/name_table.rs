@@ -3,6 +3,8 @@
 //! Who looks, looks at a copy that its thread keeps: without a lock, and without a count that all threads write. A copy is used only as long
 //! as the table has not changed since; it holds weak references, so that a value goes when its table lets go of it, whatever threads remember.
 
+mod fixed_map;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
@@ -12,6 +14,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::RwLock;
 
 use crate::name_map::NameMap;
+use fixed_map::FixedMap;
 
 /// Shared values by the names of topics or brokers. As [`NameMap`], not for names that a stranger chooses.
 ///
@@ -31,7 +34,7 @@ struct Copied {
     changes: u64,
     /// Looks that this copy could not answer.
     misses: usize,
-    /// A `NameMap<Arc<str>, Weak<V>>`; none before the first copy.
+    /// A `FixedMap<Weak<V>>`; none before the first copy.
     values: Option<Box<dyn Any>>,
 }
 
@@ -53,7 +56,7 @@ impl<V: Send + Sync + 'static> NameTable<V> {
             if copied.table != self.id || copied.changes != changes {
                 return None;
             }
-            let values: &NameMap<Arc<str>, Weak<V>> = copied.values.as_ref()?.downcast_ref()?;
+            let values: &FixedMap<Weak<V>> = copied.values.as_ref()?.downcast_ref()?;
             values.get(name)?.upgrade()
         });
         match copied {
@@ -107,8 +110,7 @@ impl Copied {
         }
         self.misses += 1;
         if self.misses > LEAST_MISSES + values.len() / 4 {
-            let copy: NameMap<Arc<str>, Weak<V>> =
-                values.iter().map(|(name, value)| (Arc::clone(name), Arc::downgrade(value))).collect();
+            let copy = FixedMap::new(values.iter().map(|(name, value)| (Arc::clone(name), Arc::downgrade(value))));
             *self = Self { table, changes, misses: 0, values: Some(Box::new(copy)) };
         }
     }

@@ -47,14 +47,9 @@ impl ProducerBuilder {
         let terms = self.terms();
         let config = self.config;
         config.check()?;
-        // What is discovered is no configuration: a name that certificates may be for has to be said.
-        #[cfg(feature = "tls")]
-        let named = match self.discovery {
-            Some(_) => None,
-            None => NameServerList::parse(&config.name_servers).ok(),
-        };
-        let name_servers = match self.discovery {
-            Some(discovery) => discovery,
+        let (name_servers, listed) = match self.discovery {
+            // What is discovered is no configuration: a name that certificates may be for has to be said.
+            Some(discovery) => (discovery, None),
             None => config.finder()?,
         };
         name_servers.check()?;
@@ -64,9 +59,11 @@ impl ProducerBuilder {
         let connector = self.connector;
         #[cfg(feature = "tls")]
         let connector = match &config.tls {
-            Some(tls) => Some(secured(tls, named.as_ref(), connector)?),
+            Some(tls) => Some(secured(tls, listed.as_ref(), connector)?),
             None => connector,
         };
+        #[cfg(not(feature = "tls"))]
+        drop(listed);
         if let Some(connector) = connector {
             transport = transport.connector(connector);
         }
@@ -142,10 +139,10 @@ impl ProducerBuilder {
 #[cfg(feature = "tls")]
 fn secured(
     tls: &TlsConfig,
-    named: Option<&NameServerList>,
+    listed: Option<&NameServerList>,
     connector: Option<Arc<dyn Connector>>,
 ) -> Result<Arc<dyn Connector>, rmq_remoting::TlsConfigError> {
-    let hosts = named.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
+    let hosts = listed.map_or(&[][..], NameServerList::endpoints).iter().map(rmq_remoting::Endpoint::host);
     let plain = connector.unwrap_or_else(|| Arc::new(rmq_remoting::TcpConnector));
     Ok(Arc::new(rmq_remoting::TlsConnector::new(tls, hosts, plain)?))
 }

@@ -1,6 +1,6 @@
 //! StartError: why a producer did not start.
 //!
-//! Nothing is left behind: no task, no socket.
+//! Nothing is left behind: no task, no socket, but for the second that a silent peer has to close its end.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::config::InvalidOption;
 use crate::discovery::DiscoveryError;
 use crate::instance::{InvalidNameServers, NameServersError, RouteError, StartFailure};
 
-/// A producer that did not start. No task and no socket is left behind.
+/// A producer that did not start. No task and no socket is left behind; a connection whose peer does not close it is given up after a second.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

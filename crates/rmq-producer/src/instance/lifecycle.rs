@@ -1,7 +1,8 @@
 //! How an instance begins and ends.
 //!
-//! It begins at once, without a look at the network: whoever joined it first asks its name servers then. It ends with its last producer: tasks
-//! first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close.
+//! It begins at once, without a look at the network: whoever joined it first has asked where its name servers are, and asks them then. It
+//! ends with its last producer: tasks first, so that no heartbeat follows the leave-taking; then leave is taken, then the sockets close, and
+//! the peers get to read what was sent.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::route_error::RouteError;
 use super::routes::{DefaultTopic, RouteSettings, Routes};
 use super::tasks::Tasks;
 use super::ticks::Ticks;
-use super::{ClientInstance, InstanceConfig, NameServerList};
+use super::{ClientInstance, InstanceConfig, NameServerList, client_id};
 use crate::discovery::DiscoveryError;
 
 /// Why a producer did not get a place in an instance, or could not use it.
@@ -116,6 +117,7 @@ impl ClientInstance {
             hook_panics: Arc::clone(&config.hook_panics),
             client_id,
             ip,
+            ip_was_found: config.client_ip.is_none(),
             remoting,
             routes,
             groups,
@@ -123,6 +125,19 @@ impl ClientInstance {
             tasks,
             ended: CancellationToken::new(),
         }))
+    }
+
+    /// Tells whether a producer with this configuration and instance name finds here what it needs: name servers, and its own address.
+    pub(super) fn suits(&self, config: &InstanceConfig, name: &str) -> bool {
+        let ip = match config.client_ip {
+            None if self.ip_was_found => self.ip,
+            None => return false,
+            Some(ip) => ip,
+        };
+        *self.client_id == client_id::compose(ip, name, config.unit_name.as_deref())
+            && !self.groups.is_closed()
+            && self.routes.knows_name_servers()
+            && self.terms.difference(&config.terms()).is_none()
     }
 
     /// Tells whether its runtime still runs its tasks.
@@ -147,10 +162,18 @@ impl ClientInstance {
         leaving.is_told = true;
         drop(leaving);
         if self.ended.is_cancelled() {
-            self.remoting.shutdown(Duration::ZERO).await;
+            self.remoting.close();
+            self.remoting.closed().await;
             info!(client_id = &*self.client_id, unregistered = left.told, "stopped");
         }
         left
+    }
+
+    /// Waits until the peers have closed their connections too, if all producers have left; not beyond `deadline`.
+    pub(super) async fn closed_everywhere(&self, deadline: Deadline) {
+        if self.ended.is_cancelled() {
+            self.remoting.shutdown(deadline.remaining()).await;
+        }
     }
 
     /// Gives a place back without waiting for anything.

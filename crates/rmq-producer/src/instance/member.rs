@@ -65,24 +65,27 @@ impl Member {
         transport: RemotingClientBuilder,
     ) -> Result<Self, StartFailure> {
         let Ok(runtime) = Handle::try_current() else { return Err(StartFailure::NoRuntime) };
-        let found = match config.name_servers.find(config.api_timeout).await {
-            Ok(found) => Some(found),
-            Err(error) if wishes.check_name_servers => return Err(StartFailure::Discovery(error)),
-            Err(error) => {
-                warn!(error = super::chain(&error), "no name servers were found yet");
-                None
+        let shared_name = client_id::shared_name(config.instance_name.as_deref());
+        let running = shared_name
+            .and_then(|name| Registry::of_process().find(runtime.id(), |instance| instance.suits(&config, name)));
+        let (ip, asked) = match running {
+            // Its name servers are known there.
+            Some(instance) => (instance.ip, None),
+            None => {
+                let found = Self::find_name_servers(&config, &wishes).await?;
+                let ip = match config.client_ip {
+                    Some(ip) => ip,
+                    None => {
+                        let servers = found.as_ref().map_or(&[][..], NameServerList::endpoints);
+                        client_id::local_ip(servers, config.resolve_hosts).await
+                    }
+                };
+                (ip, Some(found))
             }
         };
-        let ip = match config.client_ip {
-            Some(ip) => ip,
+        let member = match shared_name {
             None => {
-                let servers = found.as_ref().map_or(&[][..], NameServerList::endpoints);
-                client_id::local_ip(servers, config.resolve_hosts).await
-            }
-        };
-        let outset = Outset { found, transport };
-        let member = match client_id::shared_name(config.instance_name.as_deref()) {
-            None => {
+                let outset = Outset { found: asked.flatten(), transport };
                 let name = client_id::unique_instance_name(&*config.clock);
                 let client_id: Arc<str> = client_id::compose(ip, &name, config.unit_name.as_deref()).into();
                 let opened = ClientInstance::open(client_id, ip, &config, outset, &runtime, false);
@@ -94,7 +97,7 @@ impl Member {
             }
             Some(name) => {
                 let client_id: Arc<str> = client_id::compose(ip, name, config.unit_name.as_deref()).into();
-                Self::share(client_id, ip, &config, &wishes, outset, runtime).await?
+                Self::share(client_id, ip, &config, &wishes, asked, transport, runtime).await?
             }
         };
         info!(client_id = &*member.instance.client_id, group = &*wishes.group, "producer joined");
@@ -107,31 +110,57 @@ impl Member {
         }
     }
 
-    /// Gets a place in an instance that others may be in; waits while those of the same client id, or group, are about to end.
+    /// Asks where the name servers are. `None`: the start goes on without.
+    async fn find_name_servers(
+        config: &InstanceConfig,
+        wishes: &MemberConfig,
+    ) -> Result<Option<NameServerList>, StartFailure> {
+        match config.name_servers.find(config.api_timeout).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if wishes.check_name_servers => Err(StartFailure::Discovery(error)),
+            Err(error) => {
+                warn!(error = super::chain(&error), "no name servers were found yet");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Gets a place in an instance that others may be in; waits while those of the same client id, or group, are about to end. If nobody
+    /// has `asked` for the name servers, that is done once there is nobody left to know them.
     async fn share(
         client_id: Arc<str>,
         ip: IpAddr,
         config: &InstanceConfig,
         wishes: &MemberConfig,
-        outset: Outset,
+        mut asked: Option<Option<NameServerList>>,
+        transport: RemotingClientBuilder,
         runtime: Handle,
     ) -> Result<Self, StartFailure> {
         let key = Key { client_id: Arc::clone(&client_id), runtime: runtime.id() };
         let (terms, deadline) = (config.terms(), Deadline::after(config.api_timeout));
-        let mut outset = Some(outset);
+        let mut transport = Some(transport);
         loop {
             let open = || {
+                let Some(found) = asked.clone() else { return Err(NotOpened::NotAsked) };
                 // Used up by an instance of our own that went before anybody could join it: there is nothing left to open another.
-                let outset =
-                    outset.take().ok_or_else(|| StartFailure::StillEnding { client_id: Arc::clone(&client_id) })?;
-                ClientInstance::open(Arc::clone(&client_id), ip, config, outset, &runtime, true)
-                    .map_err(StartFailure::Transport)
+                let transport = transport.take().ok_or_else(|| {
+                    NotOpened::Failed(StartFailure::StillEnding { client_id: Arc::clone(&client_id) })
+                })?;
+                ClientInstance::open(Arc::clone(&client_id), ip, config, Outset { found, transport }, &runtime, true)
+                    .map_err(|error| NotOpened::Failed(StartFailure::Transport(error)))
             };
             let join = |instance: &Arc<ClientInstance>| match instance.terms.difference(&terms) {
                 None => Ok(instance.groups.admit(&wishes.group, Arc::clone(&wishes.producer))),
                 Some(option) => Err(option),
             };
-            let (instance, joined) = Registry::of_process().find_or_open(&key, open, join)?;
+            let (instance, joined) = match Registry::of_process().find_or_open(&key, open, join) {
+                Ok(found) => found,
+                Err(NotOpened::Failed(failure)) => return Err(failure),
+                Err(NotOpened::NotAsked) => {
+                    asked = Some(Self::find_name_servers(config, wishes).await?);
+                    continue;
+                }
+            };
             let free = match joined {
                 Ok(Admission::Seated(seat)) => return Ok(Self::seated(instance, wishes, seat, runtime)),
                 Ok(Admission::Taken) => return Err(StartFailure::GroupTaken { client_id }),
@@ -355,7 +384,10 @@ impl Member {
     pub(crate) async fn cut_off(&self) {
         match &self.cut {
             Some(cut) => cut.cancel(),
-            None => drop(self.remoting().shutdown(Duration::ZERO).await),
+            None => {
+                self.remoting().close();
+                self.remoting().closed().await;
+            }
         }
     }
 
@@ -377,12 +409,25 @@ impl Member {
         self.tasks.sends_over().await;
         (told, not_told)
     }
+
+    /// Waits, once it has left, until brokers have closed their connections too: they have read everything then. Nobody waits for those
+    /// that go on with its siblings, nor after `deadline`.
+    pub(crate) async fn closed_everywhere(&self, deadline: Deadline) {
+        self.instance.closed_everywhere(deadline).await;
+    }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
         self.desert();
     }
+}
+
+/// Why there is no new instance.
+enum NotOpened {
+    /// The one to be joined has gone, and with it what it knew of the name servers.
+    NotAsked,
+    Failed(StartFailure),
 }
 
 /// A request that was on its way when its producer ended.

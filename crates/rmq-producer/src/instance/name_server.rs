@@ -51,9 +51,13 @@ impl NameServers {
         Ok(())
     }
 
+    pub(super) fn is_any_known(&self) -> bool {
+        !self.current.load().list.is_empty()
+    }
+
     /// Tells whether there is nothing to ask again.
     pub(super) fn is_found_for_good(&self) -> bool {
-        self.finder.interval().is_none() && !self.current.load().list.is_empty()
+        self.finder.interval().is_none() && self.is_any_known()
     }
 
     /// Asks again and again: at the finder's interval, every 10 s while none is known, and early when all of them are lost.
@@ -61,7 +65,7 @@ impl NameServers {
         let mut ticks = self.finder.interval().map(|period| Ticks::every(period, Arc::clone(self.remoting.random())));
         loop {
             let asked = Instant::now();
-            let nobody = self.current.load().list.is_empty();
+            let nobody = !self.is_any_known();
             let early = async {
                 if !nobody {
                     self.lost.notified().await;

@@ -53,6 +53,17 @@ impl Registry {
         Ok((instance, used))
     }
 
+    /// Looks for an instance of this runtime that is `wanted`, which must not block nor come back here.
+    pub(super) fn find(
+        &self,
+        runtime: runtime::Id,
+        wanted: impl Fn(&ClientInstance) -> bool,
+    ) -> Option<Arc<ClientInstance>> {
+        let instances = self.instances.lock();
+        let mut known = instances.iter().filter(|(key, _)| key.runtime == runtime).filter_map(|(_, row)| row.upgrade());
+        known.find(|instance| instance.is_alive() && wanted(instance))
+    }
+
     /// Takes the row of this instance out.
     pub(super) fn forget(&self, key: &Key, instance: &ClientInstance) {
         let mut instances = self.instances.lock();

@@ -87,6 +87,11 @@ impl Routes {
         }
     }
 
+    /// Tells whether there is any name server to ask.
+    pub(super) fn knows_name_servers(&self) -> bool {
+        self.name_servers.is_any_known()
+    }
+
     /// Finds out whether any name server answers.
     pub(super) async fn check(&self, topic: &str, deadline: Deadline) -> Result<(), NameServersError> {
         self.name_servers.check(topic, deadline).await

@@ -25,7 +25,8 @@ const BUCKETS: usize = 104;
 impl Latency {
     #[inline]
     pub(super) fn record(&self, elapsed: Duration) {
-        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        // In one word, which is enough for half a million years.
+        let micros = elapsed.as_secs().saturating_mul(1_000_000).saturating_add(elapsed.subsec_micros().into());
         self.total_micros.fetch_add(micros, Ordering::Relaxed);
         self.buckets[bucket(micros)].add_one();
     }

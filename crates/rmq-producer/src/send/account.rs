@@ -24,11 +24,12 @@ pub(super) struct Account<'a> {
     sender: &'a Sender,
     pub(super) way: SendWay,
     /// Only where there are hooks that want to know of it.
-    hooked: Option<Box<Hooked>>,
-    /// Where the attempt goes that is under way.
-    under_way: Option<Target>,
+    hooked: Option<Arc<Hooked>>,
     /// Counted where queues are chosen by it.
     load: Option<InFlight>,
+    /// Where the attempt goes that is under way, or is about to begin.
+    target: Option<Target>,
+    is_under_way: bool,
     /// Whether its request was made, and will be written even if nobody waits for it any more.
     is_encoded: bool,
     /// Whether an attempt that is over may have left a copy.
@@ -54,8 +55,9 @@ impl<'a> Account<'a> {
             sender,
             way,
             hooked: None,
-            under_way: None,
             load: None,
+            target: None,
+            is_under_way: false,
             is_encoded: false,
             possibly_stored: false,
             is_open: false,
@@ -76,7 +78,7 @@ impl<'a> Account<'a> {
         }
         let mut copy = message.clone();
         if copy.unique_id().is_none() {
-            let id: String = sender.ids.next(sender.instance.remoting().clock().now_millis()).into();
+            let id: String = sender.ids.next(sender.clock.now_millis()).into();
             copy.properties_mut().set(property_key::UNIQ_KEY, id);
         }
         let v2 = || sender.config.namespace_v2.as_deref().map(Into::into);
@@ -86,30 +88,39 @@ impl<'a> Account<'a> {
             born_host: sender.instance.ip(),
             namespace: sender.namespace.prefix().cloned().or_else(v2),
         };
-        let hooked = self.hooked.insert(Box::new(Hooked { started, about, message: copy.clone() }));
-        let mut context = SendContext::new(&hooked.about, copy);
-        sender.hooks.before(&mut context, sender.metrics.hook_panics())?;
-        hooked.message = context.into_message();
-        Ok(Some(hooked.message.clone()))
+        let mut context = SendContext::new(&about, copy.clone());
+        let shown = sender.hooks.before(&mut context, sender.metrics.hook_panics());
+        let message = if shown.is_ok() { context.into_message() } else { copy };
+        let hooked = self.hooked.insert(Arc::new(Hooked { started, about, message }));
+        shown.map(|()| Some(hooked.message.clone()))
     }
 
-    /// An attempt begins.
+    /// An attempt will go there.
     #[inline]
-    pub(super) fn begin(&mut self, target: Target) {
+    pub(super) fn aim(&mut self, target: Target) {
+        self.target = Some(target);
+    }
+
+    /// The attempt begins.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        let Some(target) = &self.target else { return };
         target.lane.counters.begun();
         self.load = self.sender.faults.under_way(target.lane.broker_name());
-        self.under_way = Some(target);
+        self.is_under_way = true;
         self.is_encoded = false;
     }
 
-    /// Where the attempt goes that is under way.
-    pub(super) fn under_way(&self) -> Option<&Target> {
-        self.under_way.as_ref()
+    /// Where the attempt goes.
+    #[inline]
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
     }
 
-    /// The same, for whoever is about to [end](Self::end) it.
-    pub(super) fn take_under_way(&mut self) -> Option<Target> {
-        self.under_way.take()
+    /// The same, for whoever [ends](Self::end) it, or begins it elsewhere.
+    #[inline]
+    pub(super) fn take_target(&mut self) -> Option<Target> {
+        self.target.take()
     }
 
     /// Its request was encoded: from here on the message may be stored.
@@ -134,7 +145,7 @@ impl<'a> Account<'a> {
         };
         self.possibly_stored |= end.err().is_none_or(Outcome::possibly_stored);
         self.load = None;
-        self.under_way = None;
+        self.is_under_way = false;
         lane.counters.ended(how, elapsed);
     }
 
@@ -183,7 +194,7 @@ impl<'a> Account<'a> {
     #[cold]
     fn abandon(&mut self) {
         let mut possibly_stored = self.possibly_stored;
-        if let Some(target) = self.under_way.take() {
+        if let (true, Some(target)) = (self.is_under_way, &self.target) {
             target.lane.counters.ended(Ended::Dropped, Duration::ZERO);
             possibly_stored |= self.is_encoded;
         }

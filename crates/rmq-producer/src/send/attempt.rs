@@ -55,7 +55,8 @@ impl Sender {
         deadline: Deadline,
     ) -> Over {
         let started = Instant::now();
-        account.begin(target.clone());
+        account.aim(target.clone());
+        account.begin();
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over(account, &target, None, Err(error), started.elapsed()),
@@ -99,7 +100,8 @@ impl Sender {
         deadline: Deadline,
     ) -> OverOneway {
         let started = Instant::now();
-        account.begin(target.clone());
+        account.aim(target.clone());
+        account.begin();
         let address = match self.address(&target, topic, deadline).await {
             Ok(address) => address,
             Err(error) => return self.over_oneway(account, &target, None, Err(error), started.elapsed()),
@@ -153,7 +155,7 @@ impl Sender {
     ) -> Result<Answer, RemotingError> {
         let answer = {
             let mut kept = KeptText::default();
-            let born = self.instance.remoting().clock().now_millis();
+            let born = self.clock.now_millis();
             let request = self.request(target, prepared, &mut kept, born).map_err(RemotingError::Encode)?;
             self.instance.submit(address, request.frame(), deadline).await?
         };
@@ -171,7 +173,7 @@ impl Sender {
     ) -> Result<(), RemotingError> {
         let write = {
             let mut kept = KeptText::default();
-            let born = self.instance.remoting().clock().now_millis();
+            let born = self.clock.now_millis();
             let request = self.request(target, prepared, &mut kept, born).map_err(RemotingError::Encode)?;
             self.instance.submit_oneway(address, request.frame(), deadline).await?
         };
@@ -300,6 +302,7 @@ impl Sender {
         end: Result<(Stored, Answer), AttemptError>,
         elapsed: Duration,
     ) -> Over {
+        account.take_target();
         self.note(account, target, address.as_ref(), end.as_ref().map(|(stored, _)| Some(stored.status)), elapsed);
         match end {
             Ok((stored, answer)) => Ok(Box::new(Good { attempt: target.good_at(address, elapsed), stored, answer })),
@@ -316,6 +319,7 @@ impl Sender {
         end: Result<(), AttemptError>,
         elapsed: Duration,
     ) -> OverOneway {
+        account.take_target();
         self.note(account, target, address.as_ref(), end.as_ref().map(|()| None), elapsed);
         match end {
             Ok(()) => Ok(target.good_at(address, elapsed)),

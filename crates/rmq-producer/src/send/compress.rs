@@ -43,19 +43,24 @@ impl Sender {
         }
     }
 
+    /// Whether a body is to be compressed.
+    #[inline]
+    pub(super) fn compresses(&self, body: &Bytes) -> bool {
+        self.config.compression.applies_to(body.len())
+    }
+
     /// As [`compress`](Self::compress), without waiting.
     ///
     /// # Errors
     /// The body is to be compressed elsewhere.
     pub(super) fn compress_here(&self, body: &Bytes) -> Result<Option<Compressed>, Elsewhere> {
-        let compression = &self.config.compression;
-        if !compression.applies_to(body.len()) {
+        if !self.compresses(body) {
             return Ok(None);
         }
         if body.len() >= LARGE_BYTES && has_other_threads() {
             return Err(Elsewhere);
         }
-        Ok(self.compressed(compression.compress(body), body.len()))
+        Ok(self.compressed(self.config.compression.compress(body), body.len()))
     }
 
     fn compressed(&self, outcome: Result<Option<Compressed>, CompressError>, length: usize) -> Option<Compressed> {

@@ -19,14 +19,19 @@ impl Sender {
         let deadline = Deadline::after(grace);
         let report = self.report.get_or_init(|| async {
             let started = Instant::now();
-            let unfinished = *self.unfinished.get_or_init(|| self.drain(deadline)).await;
-            let before = self.metrics();
-            let (unregistered, not_unregistered) = self.instance.leave(deadline).await;
-            let (not_sent, maybe_stored) = self.ends_since(&before, unfinished).await;
-            let took = started.elapsed();
-            ShutdownReport { unfinished, not_sent, maybe_stored, unregistered, not_unregistered, took }
+            let left = *self.left.get_or_init(|| self.leave(deadline)).await;
+            self.instance.closed_everywhere(deadline).await;
+            ShutdownReport { took: started.elapsed(), ..left }
         });
         *report.await
+    }
+
+    async fn leave(&self, deadline: Deadline) -> ShutdownReport {
+        let unfinished = *self.unfinished.get_or_init(|| self.drain(deadline)).await;
+        let before = self.metrics();
+        let (unregistered, not_unregistered) = self.instance.leave(deadline).await;
+        let (not_sent, maybe_stored) = self.ends_since(&before, unfinished).await;
+        ShutdownReport { unfinished, not_sent, maybe_stored, unregistered, not_unregistered, ..Default::default() }
     }
 
     /// Waits for the sends that have begun by now.

@@ -27,6 +27,8 @@ pub(crate) struct Faults {
     latency: Option<(Strategy, LatencyFaultTolerance)>,
     /// Only where queues are chosen by it.
     loads: Option<BrokerLoads>,
+    /// Whether there is one of these two.
+    chooses: bool,
 }
 
 /// What the end of an attempt means for its broker.
@@ -54,7 +56,8 @@ impl Faults {
             QueueChoice::RoundRobin => None,
             QueueChoice::TwoRandom => Some(BrokerLoads::default()),
         };
-        Self { suspects: Arc::default(), suspected: Arc::default(), latency, loads }
+        let chooses = latency.is_some() || loads.is_some();
+        Self { suspects: Arc::default(), suspected: Arc::default(), latency, loads, chooses }
     }
 
     pub(crate) fn suspects(&self) -> &Arc<Suspects> {
@@ -73,6 +76,7 @@ impl Faults {
     }
 
     /// An attempt at this broker begins, and is over when the value is dropped.
+    #[inline]
     pub(super) fn under_way(&self, broker: &Arc<str>) -> Option<InFlight> {
         self.loads.as_ref().map(|loads| loads.begin(broker))
     }
@@ -80,7 +84,7 @@ impl Faults {
     /// Whether nothing is known, nor asked, of any broker, so that the next queue in turn is the one to choose.
     #[inline]
     pub(super) fn let_all_pass(&self) -> bool {
-        self.loads.is_none() && self.latency.is_none() && self.suspects.is_empty()
+        !self.chooses && self.suspects.is_empty()
     }
 
     /// Chooses with `next`, the cursor over the queues, or with `below`, a random number below its argument.

@@ -1,4 +1,4 @@
-//! Lane: the way of one topic's messages to one broker, with all of it that does not differ from message to message.
+//! Lane: the way of one topic's messages to the queues of one broker, with all of it that does not differ from message to message.
 //!
 //! Made from the routes of one moment and never changed: other routes make other lanes. The header is rendered at the first message.
 
@@ -15,7 +15,7 @@ use super::Sender;
 use super::prepare::Prepared;
 use super::property_text::{KeptText, PropertyText};
 use super::reply::Places;
-use crate::attempts::{Destination, GoodAttempt, Special};
+use crate::attempts::{Destination, GoodAttempt};
 use crate::config::SendHeaderVersion;
 use crate::metrics::BrokerCounters;
 use crate::namespace::is_retry_topic;
@@ -34,11 +34,10 @@ pub(super) struct Lane {
 }
 
 /// A queue, and the way to it.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(super) lane: Arc<Lane>,
     pub(super) queue_id: i32,
-    /// The broker name of the queue, where that is not the broker's: for the logical queues of static topics.
-    pub(super) logical: Option<Box<Arc<str>>>,
 }
 
 /// The header of a send, but for what differs.
@@ -62,13 +61,15 @@ impl Lane {
         topic: &Arc<str>,
         shown_topic: &Arc<str>,
         broker_name: &Arc<str>,
+        queues_broker: &Arc<str>,
         line: Option<Line>,
         counters: Arc<BrokerCounters>,
         ids: &Arc<UniqueIdGenerator>,
     ) -> Self {
         let address = line.as_ref().map(|line| line.endpoint().clone());
+        let logical = (queues_broker != broker_name).then(|| Arc::clone(queues_broker));
         let (shown_topic, broker_name, ids) = (Arc::clone(shown_topic), Arc::clone(broker_name), Arc::clone(ids));
-        let destination = Destination { topic: shown_topic, broker_name, address, ids };
+        let destination = Destination { topic: shown_topic, broker_name, logical, address, ids };
         Self {
             topic: Arc::clone(topic),
             destination: Arc::new(destination),
@@ -89,37 +90,22 @@ impl Lane {
     }
 }
 
-// By hand, to be part of the hot way.
-impl Clone for Target {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        let logical = if self.logical.is_some() { self.logical.clone() } else { None };
-        Self { lane: Arc::clone(&self.lane), queue_id: self.queue_id, logical }
-    }
-}
-
 impl Target {
     /// An attempt that ends well.
     #[inline(always)]
     pub(super) fn good(self, elapsed: Duration) -> GoodAttempt {
-        let special = self.logical.map(|name| Box::new(Special { logical: Some(*name), address: None }));
-        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, special }
+        GoodAttempt { destination: Arc::clone(&self.lane.destination), queue_id: self.queue_id, elapsed, asked: None }
     }
 
     /// The same, at this address if it had to be asked for.
     pub(super) fn good_at(&self, address: Option<Endpoint>, elapsed: Duration) -> GoodAttempt {
-        let good = self.clone().good(elapsed);
-        if address.is_none() {
-            return good;
-        }
-        let logical = self.logical.as_deref().cloned();
-        GoodAttempt { special: Some(Box::new(Special { logical, address })), ..good }
+        GoodAttempt { asked: address.map(Arc::new), ..self.clone().good(elapsed) }
     }
 
     /// The queue as callers know it.
     pub(super) fn queue(&self) -> MessageQueue {
-        let name = self.logical.as_deref().unwrap_or_else(|| self.lane.broker_name());
-        MessageQueue::new(Arc::clone(&self.lane.destination.topic), Arc::clone(name), self.queue_id)
+        let Destination { topic, .. } = &*self.lane.destination;
+        MessageQueue::new(Arc::clone(topic), Arc::clone(self.lane.destination.queues_broker()), self.queue_id)
     }
 }
 

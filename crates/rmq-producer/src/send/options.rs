@@ -16,7 +16,8 @@ pub(crate) struct SendOptions {
     /// Whether it is refused when there is no room, instead of waiting.
     pub(crate) at_once: bool,
     pub(crate) way: SendWay,
-    special: Option<Box<Special>>,
+    /// Counted, as that is dropped more quickly than a box where there is none.
+    special: Option<Arc<Special>>,
 }
 
 #[derive(Clone, Default)]
@@ -31,19 +32,23 @@ impl SendOptions {
         Self { way, ..Self::default() }
     }
 
+    fn special(&mut self) -> &mut Special {
+        Arc::make_mut(self.special.get_or_insert_default())
+    }
+
     /// Sends to this queue and no other.
     pub(crate) fn to(&mut self, queue: MessageQueue) {
-        self.special.get_or_insert_default().aim = Aim::Queue(queue);
+        self.special().aim = Aim::Queue(queue);
     }
 
     /// Lets a selector choose the queue, once for all attempts.
     pub(crate) fn select(&mut self, selector: impl QueueSelector) {
-        self.special.get_or_insert_default().aim = Aim::Selector(Arc::new(selector));
+        self.special().aim = Aim::Selector(Arc::new(selector));
     }
 
     /// Tries again by this policy instead of the producer's.
     pub(crate) fn retry(&mut self, policy: RetryPolicy) {
-        self.special.get_or_insert_default().retries = Some(policy);
+        self.special().retries = Some(policy);
     }
 
     /// Whether it may have an aim.

@@ -3,7 +3,7 @@
 //! The caller's message is never changed; it comes back as it was when the send fails. What brokers get (names in the namespace, the packed
 //! body, the properties) stands beside it, and what callers get to see is without the namespace again.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rmq_message::{Message, MessageError, SysFlag, TransactionType, UniqueIdGenerator, UniqueIdStamp, property_key};
@@ -16,14 +16,20 @@ use crate::send_result::MessageId;
 /// A valid message and, once it is prepared, the form in which every attempt sends it.
 pub(crate) struct Prepared {
     message: Message,
-    /// The caller's, where hooks made another one of it.
-    original: Option<Box<Message>>,
+    /// What there is of few messages only. Counted, as that is dropped more quickly than a box where there is none.
+    special: Option<Arc<Special>>,
     /// The unique id, unless the message has one; copies of the message share it.
     made_id: UniqueIdStamp,
     has_made_id: bool,
-    /// Compressed; the flag says how.
-    packed: Option<Box<Bytes>>,
     pub(super) sys_flag: i32,
+}
+
+#[derive(Clone, Default)]
+struct Special {
+    /// The caller's message, where hooks made another one of it.
+    original: Option<Message>,
+    /// The body compressed; the flag says how.
+    packed: Option<Bytes>,
 }
 
 /// How often consumers gave a message back, which the header says for messages of `%RETRY%` topics.
@@ -78,26 +84,24 @@ impl Reconsumed {
 
 impl Prepared {
     pub(super) fn new(message: Message) -> Self {
-        Self {
-            message,
-            original: None,
-            made_id: UniqueIdStamp::default(),
-            has_made_id: false,
-            packed: None,
-            sys_flag: 0,
-        }
+        Self { message, special: None, made_id: UniqueIdStamp::default(), has_made_id: false, sys_flag: 0 }
+    }
+
+    fn special(&mut self) -> &mut Special {
+        Arc::make_mut(self.special.get_or_insert_default())
     }
 
     /// Sends the body in another form, which the flag tells.
     #[inline(never)]
     fn pack(&mut self, (packed, kind): Compressed) -> SysFlag {
-        self.packed = Some(Box::new(packed));
+        self.special().packed = Some(packed);
         SysFlag::default().with_compression(kind)
     }
 
     /// Sends another message instead of the caller's, which is given back when the send fails.
     pub(super) fn send_instead(&mut self, edited: Message) {
-        self.original = Some(Box::new(std::mem::replace(&mut self.message, edited)));
+        let original = std::mem::replace(&mut self.message, edited);
+        self.special().original = Some(original);
     }
 
     pub(super) fn message(&self) -> &Message {
@@ -106,8 +110,8 @@ impl Prepared {
 
     /// Takes out the message as the caller gave it. Nothing but its topic is left.
     pub(super) fn take_given(&mut self) -> Message {
-        match self.original.take() {
-            Some(original) => *original,
+        match self.special.is_some().then(|| self.special().original.take()).flatten() {
+            Some(original) => original,
             None => {
                 let empty = Message::new(Arc::clone(self.message.topic_shared()), Bytes::new());
                 std::mem::replace(&mut self.message, empty)
@@ -122,7 +126,10 @@ impl Prepared {
 
     /// The body as it travels.
     pub(super) fn body(&self) -> &Bytes {
-        self.packed.as_deref().unwrap_or_else(|| self.message.body())
+        match &self.special {
+            Some(special) => special.packed.as_ref().unwrap_or_else(|| self.message.body()),
+            None => self.message.body(),
+        }
     }
 
     pub(super) fn flag(&self) -> i32 {
@@ -143,7 +150,7 @@ impl Prepared {
     #[inline]
     pub(super) fn message_id(&self) -> MessageId {
         match self.made_id() {
-            Some(made) => MessageId::Made(made, OnceLock::new()),
+            Some(made) => MessageId::Made(made),
             None => MessageId::Given(self.message.unique_id().unwrap_or_default().into()),
         }
     }

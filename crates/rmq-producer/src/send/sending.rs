@@ -46,12 +46,14 @@ struct Here<'a, W: Wait> {
 }
 
 enum At<W: Wait> {
-    New(Time),
+    New(Beginning),
     /// The first attempt is on the wire.
     Waiting {
         pending: W::Pending,
         started: Instant,
     },
+    /// Its room is given back; the rest goes with the future.
+    Over,
 }
 
 /// What follows the first poll, or the first attempt.
@@ -65,31 +67,30 @@ enum Next<W: Wait> {
 }
 
 #[derive(Clone, Copy)]
-enum Time {
-    /// As much as the producer says, from the first poll on.
-    Usual,
-    /// It ends so long after the first poll.
-    Whole(Duration),
-    /// It has begun: the send has its room.
-    Begun,
+enum Beginning {
+    /// From then on its time runs.
+    AtFirstPoll,
+    /// It has its room, and its time runs already.
+    Done,
 }
 
 impl<'a, W: Wait> Sending<'a, W> {
     #[inline]
     pub(crate) fn new(sender: &'a Sender, message: Message, options: SendOptions) -> Self {
-        // A deadline that is over, until the first poll makes the right one.
-        let deadline = Deadline::counted_from(sender.started, Duration::ZERO);
-        Self::at(Time::Usual, Delivery::new(sender, message, options, deadline))
+        Self::at(Beginning::AtFirstPoll, Delivery::new(sender, message, options))
     }
 
     /// One that has its room, which the caller holds.
     pub(super) fn entered(sender: &'a Sender, message: Message, options: SendOptions, deadline: Deadline) -> Self {
-        Self::at(Time::Begun, Delivery::new(sender, message, options, deadline))
+        let mut delivery = Delivery::new(sender, message, options);
+        delivery.since = deadline.since();
+        delivery.total = Some(deadline.instant().saturating_duration_since(delivery.since));
+        Self::at(Beginning::Done, delivery)
     }
 
     #[inline]
-    fn at(time: Time, delivery: Delivery<'a>) -> Self {
-        Self { state: State::Here(Here { at: At::New(time), delivery, inside: None }) }
+    fn at(beginning: Beginning, delivery: Delivery<'a>) -> Self {
+        Self { state: State::Here(Here { at: At::New(beginning), delivery, inside: None }) }
     }
 
     /// Changes what the caller says about it. To be called before the first poll.
@@ -102,7 +103,7 @@ impl<'a, W: Wait> Sending<'a, W> {
     /// Bounds it, all in all. To be called before the first poll.
     pub(crate) fn bound(&mut self, total: Duration) {
         if let State::Here(here) = &mut self.state {
-            here.at = At::New(Time::Whole(total));
+            here.delivery.total = Some(total);
         }
     }
 
@@ -117,6 +118,40 @@ impl<'a, W: Wait> Sending<'a, W> {
     #[cfg(test)]
     pub(crate) fn is_unboxed(&self) -> bool {
         matches!(self.state, State::Here(Here { at: At::Waiting { .. }, .. }))
+    }
+
+    #[inline(never)]
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
+        let State::Here(here) = &mut self.state else { return self.poll_boxed(cx) };
+        match here.begin(cx) {
+            Next::Wait if W::WAKES => Poll::Pending,
+            next => self.poll_on(next, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<W::Sent, SendError>> {
+        let State::Here(here) = &mut self.state else { return self.poll_boxed(cx) };
+        let At::Waiting { pending, started } = &mut here.at else { return Poll::Pending };
+        let polled = Pin::new(&mut *pending).poll(cx);
+        let started = *started;
+        // The answer is large: it is looked at where it is, and moved once.
+        let ended = match &polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(answer)) => {
+                let lasted = W::ended_at(pending).saturating_duration_since(started);
+                W::end_well(&mut here.delivery, answer, started, lasted)
+            }
+            Poll::Ready(Err(_)) => None,
+        };
+        if let Some(ended) = ended {
+            if let Poll::Ready(Ok(answer)) = polled {
+                (here.at, here.inside) = (At::Over, None);
+                return Poll::Ready(Ok(W::sent(ended, answer)));
+            }
+        }
+        let next = here.go_on_with(ready!(polled), started);
+        self.poll_on(next, cx)
     }
 
     /// Goes on in a box; or fails, and is over.
@@ -149,7 +184,7 @@ impl<'a, W: Wait> Sending<'a, W> {
 }
 
 async fn wait_for_room<W: Wait>(mut delivery: Delivery<'_>) -> Result<W::Sent, SendError> {
-    let (sender, deadline) = (delivery.sender(), delivery.deadline);
+    let (sender, deadline) = (delivery.sender(), delivery.deadline());
     let _inside = match sender.wait_to_enter(delivery.prepared.message(), deadline).await {
         Ok(inside) => inside,
         Err(failure) => return Err(sender.refuse(delivery.prepared.take_given(), failure, deadline)),
@@ -161,46 +196,44 @@ async fn wait_for_room<W: Wait>(mut delivery: Delivery<'_>) -> Result<W::Sent, S
 impl<W: Wait> Here<'_, W> {
     /// The first poll.
     #[inline]
-    fn begin(&mut self, time: Time, cx: &Context<'_>) -> Next<W> {
+    fn begin(&mut self, cx: &Context<'_>) -> Next<W> {
         let delivery = &mut self.delivery;
         let sender = delivery.sender();
         let topic = sender.known_topic(delivery.prepared.message().topic_shared());
-        let started = match time {
-            Time::Begun => Instant::now(),
-            Time::Usual | Time::Whole(_) => {
-                let total = if let Time::Whole(total) = time { total } else { sender.config.send_timeout };
-                let deadline = Deadline::after(total);
-                delivery.deadline = deadline;
-                delivery.has_usual_time = matches!(time, Time::Usual);
-                match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
-                    Ok(Some(inside)) => self.inside = Some(inside),
-                    Ok(None) if !delivery.options.at_once => return Next::WaitForRoom,
-                    Ok(None) => return Next::Fail(delivery.turned_away(sender.no_room(deadline))),
-                    Err(failure) => return Next::Fail(delivery.turned_away(failure)),
-                }
-                deadline.since()
+        let started = Instant::now();
+        if let At::New(Beginning::AtFirstPoll) = self.at {
+            delivery.since = started;
+            match sender.try_enter(delivery.prepared.message(), topic.is_some()) {
+                Ok(Some(inside)) => self.inside = Some(inside),
+                Ok(None) if !delivery.options.at_once => return Next::WaitForRoom,
+                Ok(None) => return Next::Fail(delivery.turned_away(sender.no_room(delivery.deadline()))),
+                Err(failure) => return Next::Fail(delivery.turned_away(failure)),
             }
-        };
+        }
         delivery.account.open();
         if sender.goes_slowly() {
             return Next::GoOn(None);
         }
-        let now = sender.instance.remoting().clock().now_millis();
-        let target = match delivery.begin(topic, now) {
-            Ok(Some(target)) => target,
-            Ok(None) => return Next::GoOn(None),
+        let now = sender.clock.millis_at(started);
+        match delivery.begin(topic, now) {
+            Ok(true) => {}
+            Ok(false) => return Next::GoOn(None),
             Err(error) => return Next::Fail(delivery.fail(error)),
-        };
-        match W::submit(delivery, &target, started, now, cx) {
-            Ok(None) => Next::GoOn(Some(First { target, progress: Progress::ToBegin })),
+        }
+        let Some(target) = delivery.account.target() else { return Next::GoOn(None) };
+        match W::submit(delivery, target, started, now, cx) {
             Ok(Some(pending)) => {
-                delivery.account.begin(target);
+                delivery.account.begin();
                 delivery.account.encoded();
                 self.at = At::Waiting { pending, started };
                 Next::Wait
             }
+            Ok(None) => {
+                let target = delivery.account.take_target();
+                Next::GoOn(target.map(|target| First { target, progress: Progress::ToBegin }))
+            }
             Err(error) => {
-                delivery.account.begin(target);
+                delivery.account.begin();
                 self.go_on_with(Err(*error), started)
             }
         }
@@ -209,7 +242,7 @@ impl<W: Wait> Here<'_, W> {
     /// Goes on with a first attempt that was not one to end with.
     #[cold]
     fn go_on_with(&mut self, answer: Result<W::Answer, RemotingError>, started: Instant) -> Next<W> {
-        let Some(target) = self.delivery.account.under_way().cloned() else { return Next::GoOn(None) };
+        let Some(target) = self.delivery.account.target().cloned() else { return Next::GoOn(None) };
         let progress = W::progress(&mut self.delivery, &target, answer, started);
         Next::GoOn(Some(First { target, progress }))
     }
@@ -221,37 +254,11 @@ impl<W: Wait> Future for Sending<'_, W> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let State::Here(here) = &mut this.state else { return this.poll_boxed(cx) };
-        let next = match &mut here.at {
-            At::Waiting { pending, started } => {
-                let polled = Pin::new(&mut *pending).poll(cx);
-                let started = *started;
-                // The answer is large: it is looked at where it is, and moved once.
-                let ended = match &polled {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(answer)) => {
-                        let lasted = W::ended_at(pending).saturating_duration_since(started);
-                        W::end_well(&mut here.delivery, answer, started, lasted)
-                    }
-                    Poll::Ready(Err(_)) => None,
-                };
-                if let Some(ended) = ended {
-                    if let Poll::Ready(Ok(answer)) = polled {
-                        this.state = State::Over;
-                        return Poll::Ready(Ok(W::sent(ended, answer)));
-                    }
-                }
-                here.go_on_with(ready!(polled), started)
-            }
-            At::New(time) => {
-                let time = *time;
-                match here.begin(time, cx) {
-                    Next::Wait if W::WAKES => return Poll::Pending,
-                    next => next,
-                }
-            }
-        };
-        this.poll_on(next, cx)
+        match &this.state {
+            State::Here(Here { at: At::New(_), .. }) => this.poll_first(cx),
+            State::Here(_) => this.poll_answer(cx),
+            State::Boxed { .. } | State::Over => this.poll_boxed(cx),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rmq_fault::{Candidates, Choice};
 use rmq_message::MessageQueue;
 use rmq_remoting::{Deadline, Random};
-use rmq_route::{NameMap, NameTable, QueueCursor, TopicRoute};
+use rmq_route::{NameTable, QueueCursor, TopicRoute};
 
 use super::Sender;
 use super::faults::Faults;
@@ -33,7 +33,7 @@ pub(super) struct Topic {
     /// Without namespace, as callers know it.
     pub(super) shown: Arc<str>,
     cursor: Arc<QueueCursor>,
-    /// To each broker that holds a queue.
+    /// To each broker that holds a queue; of a static topic to each of its logical ones.
     lanes: Box<[Arc<Lane>]>,
     /// To each queue of the route; none to one without a broker, which only a static topic has.
     ways: Box<[Option<Target>]>,
@@ -93,7 +93,9 @@ impl Sender {
     fn make_topic(&self, name: &Arc<str>, route: &Arc<TopicRoute>, before: Option<&Topic>, version: u64) -> Topic {
         let shown = self.namespace.unwrap_shared(name);
         let cursor = self.topics.cursor(&route.topic);
-        let lanes = |broker_name: &Arc<str>| self.make_lane(&route.topic, &shown, broker_name, before);
+        let lanes = |broker_name: &Arc<str>, queue: &MessageQueue| {
+            self.make_lane(&route.topic, &shown, (broker_name, queue.broker_name()), before)
+        };
         Topic::new(Arc::clone(route), Arc::clone(&shown), cursor, version, lanes)
     }
 
@@ -102,26 +104,26 @@ impl Sender {
         &self,
         topic: &Arc<str>,
         shown: &Arc<str>,
-        broker_name: &Arc<str>,
+        (broker_name, queues_broker): (&Arc<str>, &Arc<str>),
         before: Option<&Topic>,
     ) -> Arc<Lane> {
         let address = self.instance.known_master(broker_name);
-        let known =
-            before.and_then(|before| before.lane_to(broker_name)).filter(|lane| lane.address() == address.as_ref());
+        let known = before.and_then(|before| before.lane_to(broker_name, queues_broker));
+        let known = known.filter(|lane| lane.address() == address.as_ref());
         match known {
             Some(lane) => Arc::clone(lane),
             None => {
                 let line = address.map(|address| self.instance.remoting().line(&address));
                 let counters = self.metrics.broker(broker_name);
-                Arc::new(Lane::new(topic, shown, broker_name, line, counters, &self.ids))
+                Arc::new(Lane::new(topic, shown, broker_name, queues_broker, line, counters, &self.ids))
             }
         }
     }
 
     /// The way to the same queue at the broker that holds it by what is known now.
     pub(super) fn same_again(&self, target: &Target, topic: &Topic) -> Target {
-        let name = target.logical.as_deref().unwrap_or_else(|| target.lane.broker_name());
-        let queue = MessageQueue::new(Arc::clone(&topic.route.topic), Arc::clone(name), target.queue_id);
+        let name = Arc::clone(target.lane.destination.queues_broker());
+        let queue = MessageQueue::new(Arc::clone(&topic.route.topic), name, target.queue_id);
         self.target(topic, &queue)
     }
 
@@ -134,11 +136,11 @@ impl Sender {
     pub(super) fn target(&self, topic: &Topic, queue: &MessageQueue) -> Target {
         // A queue of a static topic names no broker of its own; any other one does.
         let broker_name = topic.route.publish.broker_of(queue).unwrap_or_else(|| queue.broker_name());
-        let lane = match topic.lane_to(broker_name) {
+        let lane = match topic.lane_to(broker_name, queue.broker_name()) {
             Some(lane) => Arc::clone(lane),
-            None => self.make_lane(&topic.route.topic, &topic.shown, broker_name, None),
+            None => self.make_lane(&topic.route.topic, &topic.shown, (broker_name, queue.broker_name()), None),
         };
-        Target::new(lane, queue)
+        Target { lane, queue_id: queue.queue_id() }
     }
 }
 
@@ -160,17 +162,19 @@ impl Topic {
         shown: Arc<str>,
         cursor: Arc<QueueCursor>,
         version: u64,
-        make_lane: impl Fn(&Arc<str>) -> Arc<Lane>,
+        make_lane: impl Fn(&Arc<str>, &MessageQueue) -> Arc<Lane>,
     ) -> Self {
-        let mut lanes: NameMap<&str, Arc<Lane>> = NameMap::default();
-        let way_to = |queue| {
-            let broker_name = route.publish.broker_of(queue)?;
-            let lane = lanes.entry(broker_name).or_insert_with(|| make_lane(broker_name));
-            Some(Target::new(Arc::clone(lane), queue))
-        };
-        let ways = route.publish.queues().iter().map(way_to).collect();
+        let mut lanes: HashMap<(&str, &str), Arc<Lane>> = HashMap::new();
+        let mut ways = Vec::with_capacity(route.publish.queues().len());
+        for queue in route.publish.queues() {
+            ways.push(route.publish.broker_of(queue).map(|broker_name| {
+                let lane = lanes.entry((broker_name, queue.broker_name()));
+                let lane = Arc::clone(lane.or_insert_with(|| make_lane(broker_name, queue)));
+                Target { lane, queue_id: queue.queue_id() }
+            }));
+        }
         let lanes = lanes.into_values().collect();
-        Self { shown, cursor, lanes, ways, version: AtomicU64::new(version), route }
+        Self { shown, cursor, lanes, ways: ways.into(), version: AtomicU64::new(version), route }
     }
 
     /// Chooses a queue in its turn, past brokers to avoid and past `last_broker`.
@@ -216,8 +220,8 @@ impl Topic {
             // By number a static topic's queues cannot be told.
             Choice::OnBroker { .. } if self.route.publish.is_static() => None,
             Choice::OnBroker { broker, queue_id } => {
-                let lane = Arc::clone(self.lane_to(&broker)?);
-                Some(Target { lane, queue_id: i32::try_from(queue_id).ok()?, logical: None })
+                let lane = Arc::clone(self.lane_to(&broker, &broker)?);
+                Some(Target { lane, queue_id: i32::try_from(queue_id).ok()? })
             }
             _ => None,
         })
@@ -234,15 +238,11 @@ impl Topic {
         self.ways.get(queue)?.as_ref()
     }
 
-    fn lane_to(&self, broker_name: &str) -> Option<&Arc<Lane>> {
-        self.lanes.iter().find(|lane| **lane.broker_name() == *broker_name)
-    }
-}
-
-impl Target {
-    fn new(lane: Arc<Lane>, queue: &MessageQueue) -> Self {
-        let logical = (queue.broker_name() != lane.broker_name()).then(|| Box::new(Arc::clone(queue.broker_name())));
-        Self { lane, queue_id: queue.queue_id(), logical }
+    fn lane_to(&self, broker_name: &str, queues_broker: &str) -> Option<&Arc<Lane>> {
+        let leads_there = |lane: &&Arc<Lane>| {
+            **lane.broker_name() == *broker_name && **lane.destination.queues_broker() == *queues_broker
+        };
+        self.lanes.iter().find(leads_there)
     }
 }
 
@@ -279,7 +279,9 @@ mod tests {
         let route = route(name, brokers);
         let (shown, cursor) = (Arc::clone(&route.topic), topics.cursor(&route.topic));
         let ids = Arc::new(UniqueIdGenerator::new([10, 9, 9, 9].into(), 1, 7));
-        let lane = |broker: &Arc<str>| Arc::new(Lane::new(&shown, &shown, broker, None, Arc::default(), &ids));
+        let lane = |broker: &Arc<str>, _: &MessageQueue| {
+            Arc::new(Lane::new(&shown, &shown, broker, broker, None, Arc::default(), &ids))
+        };
         Topic::new(Arc::clone(&route), Arc::clone(&shown), cursor, 0, lane)
     }
 

@@ -10,7 +10,7 @@ use rmq_producer::{
     ProducerBuilder, SendErrorKind, StartError,
 };
 use rmq_remoting::{Endpoint, Stream};
-use rmq_testkit::{RequestCode, TestCluster};
+use rmq_testkit::{Fault, RequestCode, TestCluster};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -159,6 +159,61 @@ async fn when_all_are_lost_they_are_looked_up_early() {
     }
     assert!(begun.elapsed() < seconds(1), "not after two minutes: {:?}", begun.elapsed());
     assert_eq!(told.asked().len(), 2, "and not more than once in ten seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_others_that_know_the_name_servers_does_not_ask_for_them() {
+    let cluster = start(two_brokers()).await;
+    for given in [true, false] {
+        let told = Told::default();
+        told.say(cluster.name_servers());
+        let named = |group: &str| {
+            let builder = Producer::builder(group).connector(cluster.connector()).discovery(told.clone());
+            let builder = builder.instance_name("shared");
+            if given { builder.client_ip([10, 9, 9, 9].into()) } else { builder }
+        };
+        let first = named("first").start().await.unwrap();
+        told.say("failure");
+        let second = named("second").start().await.expect("the first one knows them");
+        assert_eq!((second.client_id(), told.asked().len()), (first.client_id(), 1));
+        second.send(hello()).await.unwrap();
+
+        // Whoever would not get in, or needs another address for its id, asks as if nobody were there.
+        named("other").api_timeout(seconds(1)).start().await.unwrap_err();
+        assert_eq!(told.asked().len(), 2);
+        if !given {
+            named("other").client_ip([10, 9, 9, 8].into()).start().await.unwrap_err();
+            assert_eq!(told.asked().len(), 3);
+        }
+        first.shutdown(seconds(1)).await;
+        second.shutdown(seconds(1)).await;
+        let error = named("third").start().await.unwrap_err();
+        assert!(matches!(error, StartError::Discovery(_)), "nobody knows them any more: {error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_others_to_end_asks_when_they_have() {
+    let cluster = start(one_broker()).await;
+    let (told, builder) = told(&cluster, cluster.name_servers());
+    let builder = builder.instance_name("shared");
+    let first = builder.clone().start().await.unwrap();
+    cluster.on(RequestCode::SEND_MESSAGE_V2, &Fault::delay(seconds(1)));
+    let (sent, _, second) = tokio::join!(
+        first.send(hello()).into_future(),
+        async {
+            settle().await;
+            first.shutdown(seconds(2)).await
+        },
+        async {
+            tokio::time::sleep(milliseconds(500)).await;
+            assert_eq!(told.asked().len(), 1);
+            builder.start().await
+        }
+    );
+    sent.unwrap();
+    second.expect("its group is free by then").send(hello()).await.unwrap();
+    assert_eq!(told.asked().len(), 2);
 }
 
 /// Serves each connection with one answer, and notes the request lines.

@@ -1,7 +1,7 @@
 //! Messages that no broker answers for.
 
 use rmq_producer::{AttemptPhase, Compression, Message, SendErrorKind};
-use rmq_testkit::{Fault, LineFault, RequestCode};
+use rmq_testkit::{Fault, LineFault, RequestCode, TestCluster};
 
 use crate::world::*;
 
@@ -60,4 +60,34 @@ async fn a_broker_that_takes_no_bytes_makes_it_maybe_stored() {
     assert_eq!((error.kind(), error.possibly_stored()), (SendErrorKind::Timeout, true));
     assert_eq!((error.elapsed(), error.attempts()[0].phase()), (seconds(3), AttemptPhase::Answer));
     assert_eq!(producer.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_stored_although_the_producer_is_dropped_before_it_was_read() {
+    // Sockets take no part in paused time: as long as this is held, the clock stands still.
+    let (stand_still, go_on) = std::sync::mpsc::channel::<()>();
+    let clock = tokio::task::spawn_blocking(move || go_on.recv());
+    let cluster = start(TestCluster::builder().topic("orders", 4)).await;
+    let broker = cluster.broker("broker-a");
+    let producer = builder(&cluster).warm_up(["orders"]).start().await.unwrap();
+    producer.send(hello()).await.unwrap();
+    let line = broker.lines().remove(0);
+    line.stop_reading();
+    // More than the broker's side of the connection holds.
+    for _ in 0..600 {
+        producer.send_oneway(Message::new("orders", vec![7; 1024])).await.unwrap();
+    }
+    drop(producer);
+    tokio::task::yield_now().await;
+    // The broker says something to a client that is gone: a closed socket would answer with a reset.
+    for _ in 0..3 {
+        drop(line.inject("a request of the broker's own").await);
+    }
+    line.resume();
+    while line.is_open() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(cluster.messages("orders").len(), 601);
+    drop(stand_still);
+    clock.await.unwrap().unwrap_err();
 }

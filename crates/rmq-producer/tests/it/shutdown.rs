@@ -1,7 +1,7 @@
 //! Ending: what is finished, what is cut off, and what is left.
 
-use rmq_producer::{Outcome, RouteError, SendErrorKind};
-use rmq_testkit::{Fault, RequestCode};
+use rmq_producer::{Outcome, Producer, RouteError, SendErrorKind};
+use rmq_testkit::{Fault, RequestCode, TestCluster};
 use tokio::time::Instant;
 
 use crate::world::*;
@@ -275,15 +275,15 @@ async fn who_watches_sees_connections_come_and_go() {
 }
 
 /// Where the last handle is dropped.
-fn drop_elsewhere(drop_it: impl FnOnce(rmq_producer::Producer, tokio::runtime::Runtime)) {
+fn drop_elsewhere(drop_it: impl FnOnce(Producer, tokio::runtime::Runtime)) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("it works on a healthy machine");
     let (producer, cluster) = runtime.block_on(async {
-        let cluster = start(rmq_testkit::TestCluster::builder().topic("orders", 4)).await;
-        let builder = rmq_producer::Producer::builder("pg").name_servers(cluster.name_servers());
+        let cluster = start(TestCluster::builder().topic("orders", 4)).await;
+        let builder = Producer::builder("pg").name_servers(cluster.name_servers());
         // One that may be shared has more to undo.
         let producer = builder.instance_name("elsewhere").start().await.expect("it works on a healthy machine");
         producer.send(hello()).await.expect("it works on a healthy machine");
@@ -333,4 +333,32 @@ fn the_last_handle_may_be_dropped_inside_another_runtime() {
         other.block_on(async move { drop(producer) });
         drop(runtime);
     });
+}
+
+/// A producer whose broker has stored a message, and whose name server does nothing any more, not even close.
+async fn before_a_silent_peer() -> (TestCluster, Producer) {
+    let cluster = start(one_broker()).await;
+    let producer = producer(&cluster).await;
+    producer.send(hello()).await.expect("it is stored");
+    settle().await;
+    cluster.name_server().freeze();
+    (cluster, producer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_close_is_waited_for_a_second_within_the_grace() {
+    let (_cluster, producer) = before_a_silent_peer().await;
+    assert_eq!(producer.shutdown(seconds(5)).await.took, seconds(1));
+
+    let (cluster, producer) = before_a_silent_peer().await;
+    assert_eq!(producer.shutdown(milliseconds(300)).await.took, milliseconds(300));
+    assert_eq!(cluster.name_server().lines().len(), 1, "still to be read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_dropped_while_a_peer_has_not_closed_still_knows_who_heard_of_it() {
+    let (_cluster, producer) = before_a_silent_peer().await;
+    tokio::time::timeout(milliseconds(500), producer.shutdown(seconds(5))).await.unwrap_err();
+    let report = producer.shutdown(seconds(5)).await;
+    assert_eq!((report.unregistered, report.took), (1, milliseconds(500)));
 }

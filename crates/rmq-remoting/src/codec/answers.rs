@@ -8,9 +8,9 @@ use bytes::{Buf as _, BytesMut};
 
 use super::layout::Layout;
 use super::skeleton::Skeleton;
-use super::values::{Room, Values};
+use super::values::Values;
 use super::{Extent, FrameLimits, measure, read_header, take_body};
-use crate::answer::Answer;
+use crate::answer::{Answer, Kept};
 use crate::{FrameError, HeaderEncoding, RemotingCommand};
 
 /// Reads the frames of one connection and remembers what its answers look like.
@@ -22,7 +22,8 @@ pub(crate) struct AnswerReader {
     layouts: Vec<Layout>,
     /// The layout that matched last.
     latest: usize,
-    room: Room,
+    /// Answers are put together here that are not handed out at once.
+    draft: Kept,
     /// Frames that fitted none of them.
     strays: usize,
     /// Answers that matched no skeleton, since the last one that did.
@@ -76,25 +77,29 @@ impl AnswerReader {
     }
 
     /// Takes the answers at the start of `input` that are laid out like earlier ones, `most` of them at most, and hands each out before
-    /// it is put together. Returns how many there were. What follows is for [`read`](Self::read).
-    #[inline]
+    /// it is put together, as far as `hand_out` says that it was as it should be. Returns how many there were. What follows is for
+    /// [`read`](Self::read).
+    #[inline(always)]
     pub(crate) fn read_alike(
         &mut self,
         input: &mut BytesMut,
         most: usize,
-        mut hand_out: impl FnMut(Alike<'_>),
+        mut hand_out: impl FnMut(Alike<'_>) -> Option<()>,
     ) -> usize {
-        let (mut read, mut count) = (0, 0);
+        let (mut rest, mut count) = (&input[..], 0);
         while count < most {
-            let Some(found) = self.find_layout(&input[read..]) else { break };
-            let Some(layout) = self.layouts.get(self.latest) else { break };
-            read += found.length;
+            let Some(alike) = find_layout(&self.layouts, &mut self.latest, rest) else { break };
+            let length = alike.frame.len();
+            if hand_out(alike).is_none() {
+                break;
+            }
+            rest = &rest[length..];
             count += 1;
-            hand_out(Alike { layout, room: &self.room, opaque: found.opaque });
         }
         if count > 0 {
             self.misses = 0;
         }
+        let read = input.len() - rest.len();
         input.advance(read);
         count
     }
@@ -102,32 +107,12 @@ impl AnswerReader {
     /// Reads the first frame if it is laid out like one that came before; returns its length.
     #[inline(never)]
     fn read_by_layouts(&mut self, input: &[u8], answers: &mut Vec<Answer>) -> Option<usize> {
-        let Found { opaque, length } = self.find_layout(input)?;
-        let layout = self.layouts.get(self.latest)?;
-        answers.push(Alike { layout, room: &self.room, opaque }.answer());
+        let alike = find_layout(&self.layouts, &mut self.latest, input)?;
+        alike.put_texts(&mut self.draft)?;
+        alike.put_rest(&mut self.draft);
+        answers.extend(self.draft.take());
         self.misses = 0;
-        Some(length)
-    }
-
-    /// Makes that layout the latest one which the first frame has, and reads its values into the room.
-    #[inline(always)]
-    fn find_layout(&mut self, input: &[u8]) -> Option<Found> {
-        // Most are as the one before.
-        let mut at = self.latest;
-        for _ in 0..=self.layouts.len() {
-            if let Some(layout) = self.layouts.get(at) {
-                if let Some(frame) = layout.whole_frame(input) {
-                    if let Some(opaque) = layout.read(frame, &mut self.room) {
-                        self.latest = at;
-                        return Some(Found { opaque, length: frame.len() });
-                    }
-                }
-                at += 1;
-            } else {
-                at = 0;
-            }
-        }
-        None
+        Some(alike.frame.len())
     }
 
     /// Reads the header of the first frame if it is like one that came before, and puts the answer without its body behind the others.
@@ -211,23 +196,48 @@ impl AnswerReader {
     }
 }
 
-/// A frame that was read by the latest layout.
-struct Found {
-    opaque: i32,
-    length: usize,
+/// The first frame, by the layout that it has, which becomes the latest one.
+#[inline(always)]
+fn find_layout<'a>(layouts: &'a [Layout], latest: &mut usize, input: &'a [u8]) -> Option<Alike<'a>> {
+    // Most are as the one before.
+    if let Some(layout) = layouts.get(*latest) {
+        if let Some((frame, opaque)) = layout.read(input) {
+            return Some(Alike { layout, frame, opaque });
+        }
+    }
+    let opaque = find_other_layout(layouts, latest, input)?;
+    let layout = layouts.get(*latest)?;
+    Some(Alike { layout, frame: layout.frame(input)?, opaque })
+}
+
+/// Makes it the latest one which the first frame has, and reads its opaque.
+#[inline(never)]
+fn find_other_layout(layouts: &[Layout], latest: &mut usize, input: &[u8]) -> Option<i32> {
+    layouts.iter().enumerate().find_map(|(at, layout)| {
+        let (_, opaque) = layout.read(input)?;
+        *latest = at;
+        Some(opaque)
+    })
 }
 
 /// An answer laid out like an earlier one. It is put together where it is to stay, because every move of it costs.
 pub(crate) struct Alike<'a> {
     layout: &'a Layout,
-    room: &'a Room,
+    frame: &'a [u8],
     pub(crate) opaque: i32,
 }
 
 impl Alike<'_> {
+    /// Puts its texts in. `None`: they are odd, so that it is to be [read](AnswerReader::read) in another way.
     #[inline(always)]
-    pub(crate) fn answer(&self) -> Answer {
-        Answer::known(Arc::clone(self.layout.skeleton()), self.opaque, self.room.values(self.layout.bounds()))
+    pub(crate) fn put_texts(&self, kept: &mut Kept) -> Option<()> {
+        self.layout.put_texts(self.frame, kept.room())
+    }
+
+    /// Puts in what else there is to be put in.
+    #[inline(always)]
+    pub(crate) fn put_rest(&self, kept: &mut Kept) {
+        kept.put_known(self.layout.skeleton(), self.opaque, self.layout.bounds());
     }
 }
 

@@ -35,8 +35,13 @@ fn other_number(text: &[u8]) -> Option<u64> {
 /// The number that ten digits are.
 #[inline]
 pub(super) fn ten_digits(text: &[u8; 10]) -> Option<u64> {
-    let (leading, rest) = text.split_first_chunk::<2>()?;
-    Some(few(leading)? * EIGHT_DIGITS + eight(digits(*rest.first_chunk()?))?)
+    // Blocks that overlap: of the first one two digits count.
+    let words = [*text.first_chunk()?, *text.last_chunk()?].map(u64::from_le_bytes);
+    let [first, last] = words.map(|word| word.wrapping_sub(ZEROS));
+    // Up to the first byte that is no digit, nothing is carried; one below the digits is marked by the difference, one above by the sum.
+    let odd = words.map(|word| word.wrapping_sub(ZEROS) | word.wrapping_add(LOW * (0x80 - 0x3A)));
+    let leading = first.wrapping_mul(10).wrapping_add(first >> 8) & 0xFF;
+    ((odd[0] | odd[1]) & HIGH == 0).then(|| leading * EIGHT_DIGITS + u64::from(value(last)))
 }
 
 /// The number that the digits at the start of a word make, and how many there are.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::HEAD;
 use super::skeleton::{Hole, Skeleton, whole_integer};
-use super::values::{Bounds, Room, Values};
+use super::values::{Bounds, Room, Values, WIDE};
 use crate::HeaderEncoding;
 
 #[derive(Debug)]
@@ -23,7 +23,10 @@ pub(super) struct Layout {
     /// The end of the frame, so that there is no rest; most of it is in a block before, too.
     last: Block,
     opaque: Range<usize>,
-    texts: Vec<Text>,
+    /// Texts that are put in with what is behind them, over which the next ones go.
+    wide: Vec<Wide>,
+    /// All others: long ones, and those at the end of the frame.
+    narrow: Vec<Narrow>,
     bounds: Bounds,
     /// Where the last text ends.
     end: usize,
@@ -34,16 +37,25 @@ pub(super) struct Layout {
 #[derive(Clone, Copy, Debug)]
 #[repr(align(16))]
 struct Block {
-    frame: [u8; BLOCK],
+    frame: Words,
     /// Zeros where the values are.
-    mask: [u8; BLOCK],
+    mask: Words,
 }
 
-/// A text, in the frame and among the values.
+/// A block in words: arrays of bytes would be taken apart into single bytes where many blocks are put together.
+type Words = [u64; BLOCK / 8];
+
+/// A text, in the frame and among the values, that is no longer than [`WIDE`].
 #[derive(Debug)]
-struct Text {
-    from: usize,
-    length: usize,
+struct Wide {
+    from: u16,
+    to: u16,
+}
+
+/// Any other text.
+#[derive(Debug)]
+struct Narrow {
+    place: Range<usize>,
     to: usize,
 }
 
@@ -53,7 +65,8 @@ impl Layout {
         if frame.len() < BLOCK {
             return None;
         }
-        let (mut mask, mut texts, mut opaque) = (vec![0xFF; frame.len()], Vec::new(), None);
+        let (mut mask, mut opaque) = (vec![0xFF; frame.len()], None);
+        let (mut texts, mut wide, mut narrow) = (0, Vec::new(), Vec::new());
         for (hole, place) in skeleton.holes(&frame[HEAD..], values) {
             let start = HEAD + place.start + if hole == Hole::BinaryText { TEXT_LENGTH } else { 0 };
             let place = start..HEAD + place.end;
@@ -64,8 +77,15 @@ impl Layout {
             mask.get_mut(place.clone())?.fill(0);
             if matches!(hole, Hole::JsonNumber | Hole::BinaryNumber) {
                 opaque = Some(place);
-            } else {
-                texts.push(Text { from: place.start, length: place.len(), to: values.start(texts.len()) });
+                continue;
+            }
+            let to = values.start(texts);
+            texts += 1;
+            match (u16::try_from(place.start), u16::try_from(to)) {
+                (Ok(from), Ok(to)) if place.len() <= WIDE && place.start + WIDE <= frame.len() => {
+                    wide.push(Wide { from, to });
+                }
+                _ => narrow.push(Narrow { place, to }),
             }
         }
         let pieces = frame.chunks_exact(BLOCK).zip(mask.chunks_exact(BLOCK));
@@ -76,28 +96,27 @@ impl Layout {
             blocks: pieces.map(|(frame, mask)| Block::new(frame, mask)).collect::<Option<_>>()?,
             last: Block::new(frame.last_chunk::<BLOCK>()?, mask.last_chunk::<BLOCK>()?)?,
             opaque: opaque?,
+            wide,
+            narrow,
             bounds: values.bounds(),
-            end: values.start(texts.len()),
-            texts,
+            end: values.start(texts),
             skeleton: Arc::clone(skeleton),
         })
     }
 
-    /// The first frame of `input`, if it begins like this one and all of it is there.
-    #[inline]
-    pub(super) fn whole_frame<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
-        if *input.first_chunk::<HEAD>()? == self.head { input.get(..self.length) } else { None }
-    }
-
-    /// Reads such a frame: its opaque, and its texts into `room`. `None` when it does not match.
+    /// The first frame of `input`, if it equals this one but for its values, and its opaque.
     #[inline(always)]
-    pub(super) fn read(&self, frame: &[u8], room: &mut Room) -> Option<i32> {
-        let mut differs = [0; BLOCK];
-        for (new, old) in frame.chunks_exact(BLOCK).zip(&self.blocks) {
-            differs = old.compare(new.first_chunk()?, differs);
+    pub(super) fn read<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], i32)> {
+        if *input.first_chunk::<HEAD>()? != self.head {
+            return None;
         }
-        differs = self.last.compare(frame.last_chunk()?, differs);
-        if differs != [0; BLOCK] {
+        let frame = self.frame(input)?;
+        let mut differs = Words::default();
+        self.last.compare(frame.last_chunk()?, &mut differs);
+        for (new, old) in frame.chunks_exact(BLOCK).zip(&self.blocks) {
+            old.compare(new.first_chunk()?, &mut differs);
+        }
+        if differs.iter().fold(0, |any, word| any | word) != 0 {
             return None;
         }
         let number = frame.get(self.opaque.clone())?;
@@ -105,11 +124,28 @@ impl Layout {
             HeaderEncoding::Json => whole_integer(number)?,
             HeaderEncoding::Rocketmq => i32::from_be_bytes(*number.first_chunk()?),
         };
-        for Text { from, length, to } in &self.texts {
-            room.put(*to, frame.get(*from..)?, *length)?;
+        Some((frame, opaque))
+    }
+
+    /// As much of `input` as a frame like this one is long.
+    #[inline(always)]
+    pub(super) fn frame<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        input.get(..self.length)
+    }
+
+    /// Puts the texts of such a frame into `room`. `None`: they are not plain.
+    #[inline(always)]
+    pub(super) fn put_texts(&self, frame: &[u8], room: &mut Room) -> Option<()> {
+        for Wide { from, to } in &self.wide {
+            let from = usize::from(*from);
+            room.put_wide(usize::from(*to), frame.get(from..from + WIDE)?.first_chunk()?)?;
+        }
+        // Behind the others: nothing goes over what is put in here.
+        for Narrow { place, to } in &self.narrow {
+            room.put(*to, frame.get(place.clone())?)?;
         }
         // Of a binary header this asks for more than it has to.
-        room.is_plain(self.end).then_some(opaque)
+        room.is_plain(self.end).then_some(())
     }
 
     /// Of the texts that it reads.
@@ -124,18 +160,26 @@ impl Layout {
 
 impl Block {
     fn new(frame: &[u8], mask: &[u8]) -> Option<Self> {
-        Some(Self { frame: *frame.first_chunk()?, mask: *mask.first_chunk()? })
+        Some(Self { frame: words(frame.first_chunk()?), mask: words(mask.first_chunk()?) })
     }
 
-    /// Marks where another piece differs, elsewhere than in its values. All bytes at once: nothing ends it early.
-    #[inline]
-    fn compare(&self, other: &[u8; BLOCK], mut differs: [u8; BLOCK]) -> [u8; BLOCK] {
-        let Self { frame, mask } = *self;
-        for at in 0..BLOCK {
+    /// Marks where another piece differs, elsewhere than in its values. All words at once: nothing ends it early.
+    #[inline(always)]
+    fn compare(&self, other: &[u8; BLOCK], differs: &mut Words) {
+        let (other, Self { frame, mask }) = (words(other), *self);
+        for at in 0..other.len() {
             differs[at] |= (frame[at] ^ other[at]) & mask[at];
         }
-        differs
     }
+}
+
+#[inline(always)]
+fn words(block: &[u8; BLOCK]) -> Words {
+    let mut words = Words::default();
+    for (word, bytes) in words.iter_mut().zip(block.chunks_exact(8)) {
+        *word = bytes.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    }
+    words
 }
 
 /// Bytes of the length of a text in a binary header.

@@ -224,7 +224,7 @@ impl Skeleton {
         self.id
     }
 
-    pub(super) fn encoding(&self) -> HeaderEncoding {
+    pub(crate) fn encoding(&self) -> HeaderEncoding {
         self.command.encoding
     }
 
@@ -308,8 +308,8 @@ fn integer(text: &[u8]) -> Option<(i32, usize)> {
 #[inline]
 pub(super) fn whole_integer(text: &[u8]) -> Option<i32> {
     // As long as the opaques of this side are.
-    if let Ok(ten @ [b'1'..=b'9', ..]) = <&[u8; 10]>::try_from(text) {
-        return ten_digits(ten).and_then(|number| i32::try_from(number).ok());
+    if let Some(number @ 1_000_000_000..=2_147_483_647) = <&[u8; 10]>::try_from(text).ok().and_then(ten_digits) {
+        return i32::try_from(number).ok();
     }
     integer(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
 }

@@ -4,18 +4,19 @@ use super::plain_text::{is_plain_block, is_usual_block};
 
 /// The varying texts of one header, in their order.
 #[derive(Clone)]
+#[repr(align(8))]
 pub(crate) struct Values {
     text: [u8; Self::BYTES],
     bounds: Bounds,
 }
 
 /// Where each text starts, and where it ends and the next one starts.
-pub(super) type Bounds = [u8; Values::MOST + 1];
+pub(crate) type Bounds = [u8; Values::MOST + 1];
 
 impl Values {
     /// Two ids of 32 digits and two numbers. The whole answer then is no larger than 112 bytes.
     const BYTES: usize = 80;
-    pub(super) const MOST: usize = 8;
+    pub(super) const MOST: usize = 7;
 
     /// Puts in the first `length` bytes of `text`, as the text of this index, behind those of lower ones.
     #[inline]
@@ -67,27 +68,28 @@ fn copy(room: &mut [u8], text: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Where values are laid out that are known to fit: a text is put in with what is behind it, over which the next one goes.
+/// Where the texts of an answer are put in by somebody who knows their places: each with what is behind it, over which the next one goes.
 #[derive(Debug)]
-pub(super) struct Room([u8; Values::BYTES + WIDE]);
+pub(crate) struct Room([u8; Values::BYTES + WIDE]);
 
 /// As much as most texts are long at most.
-const WIDE: usize = 32;
+pub(super) const WIDE: usize = 32;
 
 impl Room {
-    /// Puts in the first `length` bytes of `text` at `start`.
-    #[inline]
-    pub(super) fn put(&mut self, start: usize, text: &[u8], length: usize) -> Option<()> {
-        match text.first_chunk::<WIDE>() {
-            Some(text) if length <= WIDE => {
-                *self.0.get_mut(start..)?.first_chunk_mut()? = *text;
-                Some(())
-            }
-            _ => copy(self.0.get_mut(start..)?, text.get(..length)?),
-        }
+    /// Puts in a text at `start`, and what is behind it.
+    #[inline(always)]
+    pub(super) fn put_wide(&mut self, start: usize, text: &[u8; WIDE]) -> Option<()> {
+        *self.0.get_mut(start..)?.first_chunk_mut()? = *text;
+        Some(())
     }
 
-    /// Whether what was put in is plain, as far as `end`, where the last text ends. If not, nothing is in there any more.
+    /// Puts in a text at `start`, and nothing else.
+    #[inline]
+    pub(super) fn put(&mut self, start: usize, text: &[u8]) -> Option<()> {
+        copy(self.0.get_mut(start..)?, text)
+    }
+
+    /// Whether what was put in is plain, as far as `end`, where the last text ends.
     #[inline(always)]
     pub(super) fn is_plain(&mut self, end: usize) -> bool {
         // So that all of it can be looked at, whatever its length: behind the last text is nothing odd.
@@ -95,17 +97,28 @@ impl Room {
             Some(behind) => *behind = [b'0'; WIDE],
             None => return false,
         }
-        let plain = is_usual_block(self.text()) || is_plain_block(self.text());
-        if !plain {
-            *self = Self::default();
-        }
-        plain
+        is_usual_block(self.text()) || self.is_plain_though_unusual(end)
+    }
+
+    /// The same of texts with other characters, or of few texts where there were more of another kind before.
+    #[inline(never)]
+    fn is_plain_though_unusual(&mut self, end: usize) -> bool {
+        self.0[end..].fill(b'0');
+        is_plain_block(self.text())
     }
 
     /// What was put in, with its bounds.
-    #[inline]
-    pub(super) fn values(&self, bounds: Bounds) -> Values {
+    #[inline(always)]
+    pub(crate) fn values(&self, bounds: Bounds) -> Values {
         Values { text: *self.text(), bounds }
+    }
+
+    /// Puts in all of these values; returns their bounds.
+    pub(crate) fn hold(&mut self, values: &Values) -> Bounds {
+        if let Some(text) = self.0.first_chunk_mut() {
+            *text = values.text;
+        }
+        values.bounds
     }
 
     #[inline]
@@ -161,20 +174,30 @@ mod tests {
     }
 
     #[test]
-    fn a_room_takes_plain_texts_and_is_clean_after_odd_ones() {
+    fn a_room_takes_plain_texts_and_no_others() {
         let mut bounds = Bounds::default();
         (bounds[1], bounds[2]) = (3, 8);
         let mut room = Room::default();
         for _ in 0..3 {
-            assert!(room.put(0, b"0123456789", 3).is_some());
-            assert!(room.put(3, b"abcde\"\\fghijklmnopqrstuvwxyz0123456789", 5).is_some() && room.is_plain(8));
+            assert!(room.put_wide(0, b"0123456789abcdefghijklmnopqrstuv").is_some());
+            assert!(room.put_wide(3, b"abcde\"\\fghijklmnopqrstuvwxyz0123").is_some() && room.is_plain(8));
             let values = room.values(bounds);
             assert_eq!((values.text(0), values.text(1)), ("012", "abcde"));
-            assert!(room.put(0, b"\\\\\"", 3).is_some() && !room.is_plain(8), "odd texts");
-            assert!(room.put(0, &[b'"'; 40], 0).is_some() && room.is_plain(0), "none");
+            assert!(room.put(0, b"\\\\\"").is_some() && !room.is_plain(3), "odd texts");
+            assert!(room.put_wide(0, &[b'"'; 32]).is_some() && room.is_plain(0), "none");
         }
-        assert!(room.put(0, b"012", 4).is_none(), "too short a text");
-        assert!(room.put(Values::BYTES + 1, &[b'x'; 32], 3).is_none(), "no room");
+        assert!(room.put_wide(Values::BYTES + 1, &[b'x'; 32]).is_none(), "no room");
+        assert!(room.put(Values::BYTES + 1, &[b'x'; 32]).is_none(), "no room");
         assert!(!room.is_plain(Values::BYTES + 1), "no room");
+    }
+
+    #[test]
+    fn a_room_holds_all_values() {
+        let mut values = Putting::new();
+        assert!(values.put(&[b'x'; 70], 70) && values.put(b"0123456789", 10));
+        let mut room = Room::default();
+        let bounds = room.hold(&values.0);
+        let held = room.values(bounds);
+        assert_eq!((held.text(0), held.text(1), held.text(2)), (values.0.text(0), "0123456789", ""));
     }
 }

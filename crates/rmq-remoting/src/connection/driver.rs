@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::{Level, debug, enabled, trace};
 
+use super::linger::Linger;
 use super::out_buffer::{MAX_SLICES, OutBuffer};
 use super::slots::Delivered;
 use super::{Connection, ENDED, Flusher, OPEN};
@@ -29,7 +30,7 @@ use crate::error::ConnectionEnd;
 const READ_CHUNK: usize = 64 * 1024;
 const READ_LEAST: usize = 16 * 1024;
 /// Reads in a row before writers and deadlines get their turn.
-const READS_PER_TURN: usize = 16;
+pub(super) const READS_PER_TURN: usize = 16;
 /// Answers that are read while callers cannot get at the connection: a few microseconds.
 const PER_LOCK: usize = 32;
 
@@ -105,7 +106,7 @@ impl Driver {
         }
     }
 
-    /// Runs until the connection ends, then ends every call on it in one go.
+    /// Runs until the connection ends, then ends every call on it in one go. One that was ended by this side lingers on by itself.
     pub(super) async fn run(mut self, on_end: impl FnOnce(u64, &ConnectionEnd)) {
         let cause = poll_fn(|cx| self.poll(cx)).await;
         let shared = Arc::clone(&self.connection.shared);
@@ -121,8 +122,17 @@ impl Driver {
             state.turns.wake_all(&mut self.wakers);
             self.wakers.extend(std::mem::take(&mut state.oneways).into_values());
         }
-        drop(self.reader);
-        drop(self.writer);
+        if cause.is_failure() {
+            drop(self.reader);
+            drop(self.writer);
+        } else {
+            let mut linger = Linger::begin(self.reader, self.writer);
+            // The first step at once, so that the peer hears of the end before anybody here does.
+            if poll_fn(|cx| Poll::Ready(Pin::new(&mut linger).poll(cx))).await.is_pending() {
+                let settings = &shared.settings;
+                settings.lingering.spawn(settings.cut.clone().run_until_cancelled_owned(linger));
+            }
+        }
         on_end(shared.id, &cause);
         shared.settings.counters.connections_ended.add(1);
         debug!(addr = %shared.peer, id = shared.id, %cause, "connection ended");
@@ -215,7 +225,7 @@ impl Driver {
             state.last_burst = self.answers.len() + frames;
             state.last_read = now;
             for answer in self.answers.drain(..) {
-                strays.note(state.slots.deliver(answer.opaque(), || answer), &mut self.wakers);
+                strays.note(state.slots.deliver(answer), &mut self.wakers);
             }
         }
         self.wakers.drain(..).for_each(Waker::wake);
@@ -230,6 +240,7 @@ impl Driver {
 
     /// Hands out the answers at the start of what was read that are like earlier ones, each as it is read, so that none is moved. Returns
     /// how many there were.
+    #[inline(never)]
     fn hand_out_alike(&mut self, now: Instant, strays: &mut Strays) -> usize {
         let mut frames = 0;
         loop {
@@ -237,7 +248,8 @@ impl Driver {
             state.last_read = now;
             let (slots, wakers) = (&mut state.slots, &mut self.wakers);
             let read = self.frames.read_alike(&mut self.input, PER_LOCK, |alike| {
-                strays.note(slots.deliver(alike.opaque, || alike.answer()), wakers);
+                strays.note(slots.deliver_alike(&alike)?, wakers);
+                Some(())
             });
             frames += read;
             if read < PER_LOCK {

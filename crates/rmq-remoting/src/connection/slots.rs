@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::uncollected::{Place, Uncollected};
 use crate::answer::Answer;
+use crate::codec::Alike;
 
 /// The opaque of the first slot in its first generation.
 const FIRST: i32 = 1_000_000_000;
@@ -29,7 +30,8 @@ pub(crate) fn next_oneway(last: i32) -> i32 {
 #[derive(Default)]
 pub(crate) struct Slots {
     entries: Vec<Slot>,
-    free: Vec<u32>,
+    /// The slot that is taken next; may be the one behind all that there are. Each free one names the next.
+    free: u32,
     live: usize,
     orphans: usize,
     /// Not in their slots: few are there at once, and most of what waits is short of memory only while it waits.
@@ -39,22 +41,22 @@ pub(crate) struct Slots {
 struct Slot {
     generation: i32,
     state: State,
+    /// Of a caller who waits.
+    waker: Option<Waker>,
+    deadline: Instant,
+    /// Where the frame of its request starts in the stream of all bytes of this connection.
+    start: u64,
 }
 
+#[derive(Clone, Copy)]
 enum State {
-    Free,
-    Waiting(Waiting),
+    /// Nobody's; the next free slot.
+    Free(u32),
+    Waiting,
+    /// Waits, though its time is over.
+    Expired,
     Ready(Place),
     Orphan,
-}
-
-/// A request whose caller still waits.
-pub(crate) struct Waiting {
-    pub(crate) waker: Option<Waker>,
-    pub(crate) deadline: Instant,
-    /// Where its frame starts in the stream of all bytes of this connection.
-    pub(crate) start: u64,
-    pub(crate) expired: bool,
 }
 
 /// The key of a taken slot.
@@ -90,13 +92,19 @@ impl Slots {
     /// Takes a slot for a caller who is woken by `waker`, and returns its key and opaque.
     #[inline(always)]
     pub(crate) fn take(&mut self, deadline: Instant, start: u64, waker: Option<&Waker>) -> Option<(SlotKey, i32)> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => self.grow()?,
-        };
+        let index = self.free;
+        if index as usize >= self.entries.len() {
+            self.grow(deadline)?;
+        }
         let slot = &mut self.entries[index as usize];
+        if let State::Free(next) = slot.state {
+            self.free = next;
+        }
         slot.generation = (slot.generation + 1) & GENERATION_MASK;
-        slot.state = State::Waiting(Waiting { waker: waker.cloned(), deadline, start, expired: false });
+        slot.state = State::Waiting;
+        slot.waker = waker.cloned();
+        slot.deadline = deadline;
+        slot.start = start;
         self.live += 1;
         let low = i32::try_from(index).unwrap_or(INDEX_MASK);
         Some((SlotKey(index), FIRST + ((slot.generation << INDEX_BITS) | low)))
@@ -104,36 +112,61 @@ impl Slots {
 
     /// Makes one more slot, if there may be more.
     #[cold]
-    fn grow(&mut self) -> Option<u32> {
+    fn grow(&mut self, deadline: Instant) -> Option<()> {
         let index = u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
-        self.entries.push(Slot { generation: 0, state: State::Free });
-        Some(index)
+        self.entries.push(Slot { generation: 0, state: State::Free(index + 1), waker: None, deadline, start: 0 });
+        Some(())
     }
 
-    /// Hands an answer to the request with its opaque; `answer` makes it, where somebody waits for it.
+    /// Hands an answer to the request with its opaque.
+    pub(crate) fn deliver(&mut self, answer: Answer) -> Delivered {
+        let opaque = answer.opaque();
+        self.answers.next().put(answer);
+        let delivered = self.deliver_next(opaque);
+        if !matches!(delivered, Delivered::To(_)) {
+            // It may have a large body.
+            drop(self.answers.next().take());
+        }
+        delivered
+    }
+
+    /// Hands out an answer like earlier ones, whose texts are put in where they are to wait. `None`: they are odd, and it is to be read in
+    /// another way, whether somebody waits for it or not.
     #[inline(always)]
-    pub(crate) fn deliver(&mut self, opaque: i32, answer: impl FnOnce() -> Answer) -> Delivered {
+    pub(crate) fn deliver_alike(&mut self, alike: &Alike<'_>) -> Option<Delivered> {
+        let kept = self.answers.next();
+        alike.put_texts(kept)?;
+        // If nobody waits for it, the next one is put in over it.
+        alike.put_rest(kept);
+        Some(self.deliver_next(alike.opaque))
+    }
+
+    /// Hands out the answer that was put in as the next one.
+    #[inline(always)]
+    fn deliver_next(&mut self, opaque: i32) -> Delivered {
         // What is below the first one or above the last one has no generation that a slot has.
         let number = opaque.wrapping_sub(FIRST);
         let index = (number & INDEX_MASK).unsigned_abs();
-        let known = match self.entries.get_mut(index as usize) {
+        let slot = match self.entries.get_mut(index as usize) {
             Some(slot) if slot.generation == number >> INDEX_BITS => slot,
             _ => return Delivered::Unknown,
         };
-        match &mut known.state {
-            State::Waiting(waiting) => {
-                let waker = waiting.waker.take();
-                known.state = State::Ready(self.answers.keep(answer));
-                Delivered::To(waker)
-            }
-            State::Orphan => {
-                known.state = State::Free;
-                self.orphans -= 1;
-                self.free.push(index);
-                Delivered::Late
-            }
-            State::Free | State::Ready(_) => Delivered::Unknown,
+        if let State::Waiting | State::Expired = slot.state {
+            slot.state = State::Ready(self.answers.keep());
+            return Delivered::To(slot.waker.take());
         }
+        if self.end_orphan(index) { Delivered::Late } else { Delivered::Unknown }
+    }
+
+    /// Frees the slot of a caller who left before the answer came, if it is one.
+    #[cold]
+    fn end_orphan(&mut self, index: u32) -> bool {
+        let slot = &mut self.entries[index as usize];
+        let State::Orphan = slot.state else { return false };
+        slot.state = State::Free(self.free);
+        self.free = index;
+        self.orphans -= 1;
+        true
     }
 
     /// Takes the answer out of a caller's slot, if it is there, and frees the slot.
@@ -141,25 +174,27 @@ impl Slots {
     pub(crate) fn collect(&mut self, key: SlotKey) -> Option<Answer> {
         let slot = &mut self.entries[key.0 as usize];
         let State::Ready(place) = slot.state else { return None };
-        slot.state = State::Free;
+        slot.state = State::Free(self.free);
+        self.free = key.0;
         self.live -= 1;
-        self.free.push(key.0);
         self.answers.collect(place)
     }
 
     /// Looks into a caller's slot that has no answer.
     pub(crate) fn look(&self, key: SlotKey) -> Found {
-        match self.entries[key.0 as usize].state {
-            State::Waiting(Waiting { expired: false, start, .. }) => Found::Waiting { start },
-            State::Waiting(Waiting { start, .. }) => Found::Expired { start },
-            State::Free | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
+        let Slot { state, start, .. } = self.entries[key.0 as usize];
+        match state {
+            State::Waiting => Found::Waiting { start },
+            State::Expired => Found::Expired { start },
+            State::Free(_) | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
         }
     }
 
     /// Remembers whom to wake.
     pub(crate) fn watch(&mut self, key: SlotKey, waker: &Waker) {
-        if let State::Waiting(waiting) = &mut self.entries[key.0 as usize].state {
-            match &mut waiting.waker {
+        let slot = &mut self.entries[key.0 as usize];
+        if let State::Waiting | State::Expired = slot.state {
+            match &mut slot.waker {
                 Some(known) => known.clone_from(waker),
                 none => *none = Some(waker.clone()),
             }
@@ -170,38 +205,36 @@ impl Slots {
     pub(crate) fn leave(&mut self, key: SlotKey) {
         let slot = &mut self.entries[key.0 as usize];
         match slot.state {
-            State::Ready(place) => {
-                slot.state = State::Free;
-                self.live -= 1;
-                self.free.push(key.0);
-                self.answers.collect(place);
-            }
-            State::Waiting(_) => {
+            State::Ready(_) => drop(self.collect(key)),
+            State::Waiting | State::Expired => {
                 slot.state = State::Orphan;
+                slot.waker = None;
                 self.live -= 1;
                 self.orphans += 1;
             }
-            State::Free | State::Orphan => {}
+            State::Free(_) | State::Orphan => {}
         }
     }
 
     /// Takes back a slot whose frame was never appended.
     pub(crate) fn undo(&mut self, key: SlotKey) {
-        self.entries[key.0 as usize].state = State::Free;
+        let slot = &mut self.entries[key.0 as usize];
+        slot.state = State::Free(self.free);
+        slot.waker = None;
+        self.free = key.0;
         self.live -= 1;
-        self.free.push(key.0);
     }
 
     /// Marks every request that is due, collects whom to wake, and returns the next deadline.
     pub(crate) fn expire(&mut self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for slot in &mut self.entries {
-            if let State::Waiting(waiting) = &mut slot.state {
-                if waiting.deadline <= now {
-                    waiting.expired = true;
-                    wakers.extend(waiting.waker.take());
+            if let State::Waiting | State::Expired = slot.state {
+                if slot.deadline <= now {
+                    slot.state = State::Expired;
+                    wakers.extend(slot.waker.take());
                 } else {
-                    next = Some(next.map_or(waiting.deadline, |known| known.min(waiting.deadline)));
+                    next = Some(next.map_or(slot.deadline, |known| known.min(slot.deadline)));
                 }
             }
         }
@@ -210,17 +243,16 @@ impl Slots {
 
     /// Collects everyone who waits: the connection has ended.
     pub(crate) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
-        for slot in &mut self.entries {
-            if let State::Waiting(waiting) = &mut slot.state {
-                wakers.extend(waiting.waker.take());
-            }
-        }
+        wakers.extend(self.entries.iter_mut().filter_map(|slot| slot.waker.take()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::code::ResponseCode;
@@ -237,7 +269,7 @@ mod tests {
     }
 
     fn deliver(slots: &mut Slots, opaque: i32) -> Delivered {
-        slots.deliver(opaque, || answer(opaque))
+        slots.deliver(answer(opaque))
     }
 
     #[test]
@@ -326,5 +358,94 @@ mod tests {
         assert_eq!(slots.expire(now, &mut wakers), Some(now + Duration::from_secs(1)));
         assert!(matches!(slots.look(due), Found::Expired { start: 5 }));
         assert!(matches!(slots.look(later), Found::Waiting { start: 9 }));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Take,
+        Undo,
+        /// The answer to the request taken so many before the last.
+        Deliver(usize),
+        Collect(usize),
+        Leave(usize),
+        Expire,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::Take),
+            1 => Just(Step::Undo),
+            4 => (0_usize..12).prop_map(Step::Deliver),
+            4 => (0_usize..12).prop_map(Step::Collect),
+            2 => (0_usize..12).prop_map(Step::Leave),
+            1 => Just(Step::Expire),
+        ]
+    }
+
+    /// What a caller and its request came to.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Is {
+        Waiting,
+        Ready,
+        Orphan,
+        Over,
+    }
+
+    proptest! {
+        #[test]
+        fn in_any_order_of_events_each_answer_goes_to_its_own_caller(steps in vec(step(), 0..200)) {
+            let mut slots = Slots::default();
+            let mut taken: Vec<(SlotKey, i32, Is)> = Vec::new();
+            for step in steps {
+                let at = |back: usize| taken.len().checked_sub(back + 1);
+                match step {
+                    Step::Take => {
+                        let (key, opaque) = take(&mut slots);
+                        taken.push((key, opaque, Is::Waiting));
+                    }
+                    Step::Undo => {
+                        let (key, _) = take(&mut slots);
+                        slots.undo(key);
+                    }
+                    Step::Deliver(back) => {
+                        let Some(at) = at(back) else { continue };
+                        let (_, opaque, is) = &mut taken[at];
+                        let delivered = deliver(&mut slots, *opaque);
+                        match is {
+                            Is::Waiting => assert!(matches!(delivered, Delivered::To(None))),
+                            Is::Orphan => assert!(matches!(delivered, Delivered::Late)),
+                            Is::Ready | Is::Over => assert!(matches!(delivered, Delivered::Unknown)),
+                        }
+                        *is = if *is == Is::Waiting || *is == Is::Ready { Is::Ready } else { Is::Over };
+                    }
+                    Step::Collect(back) => {
+                        let Some(at) = at(back) else { continue };
+                        let (key, opaque, is) = &mut taken[at];
+                        match is {
+                            Is::Waiting => assert!(slots.collect(*key).is_none()),
+                            Is::Ready => {
+                                assert_eq!(slots.collect(*key).map(|answer| answer.opaque()), Some(*opaque));
+                                *is = Is::Over;
+                            }
+                            // Its slot is nobody's any more, or somebody else's.
+                            Is::Orphan | Is::Over => {}
+                        }
+                    }
+                    Step::Leave(back) => {
+                        let Some(at) = at(back) else { continue };
+                        let (key, _, is) = &mut taken[at];
+                        if matches!(is, Is::Waiting | Is::Ready) {
+                            slots.leave(*key);
+                            *is = if *is == Is::Waiting { Is::Orphan } else { Is::Over };
+                        }
+                    }
+                    Step::Expire => {
+                        slots.expire(Instant::now(), &mut Vec::new());
+                    }
+                }
+                let count = |state| taken.iter().filter(|(_, _, is)| *is == state).count();
+                assert_eq!((slots.live(), slots.orphans()), (count(Is::Waiting) + count(Is::Ready), count(Is::Orphan)));
+            }
+        }
     }
 }

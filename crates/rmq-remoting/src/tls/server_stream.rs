@@ -102,7 +102,11 @@ impl AsyncWrite for ServerStream {
             State::Fresh(_, transport) => Pin::new(&mut **transport).poll_shutdown(cx),
             State::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             State::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-            State::Shaking(_) | State::Failed => Poll::Ready(Ok(())),
+            // Nobody was promised anything: it ends here, instead of going on shaking hands.
+            State::Shaking(_) | State::Failed => {
+                self.state = State::Failed;
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }
@@ -153,3 +157,28 @@ impl AsyncWrite for Replayed {
 
 /// The type of the record that a TLS client begins with.
 const TLS_HANDSHAKE: u8 = 0x16;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::tls::material::provider;
+
+    #[tokio::test]
+    async fn a_handshake_that_is_not_done_ends_with_the_shutdown() {
+        let builder = rustls::ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let nobody = Arc::new(rustls::server::ResolvesServerCertUsingSni::new());
+        let config = builder.expect("versions").with_no_client_auth().with_cert_resolver(nobody);
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut server = ServerStream::either(TlsAcceptor::from(Arc::new(config)), Box::new(ours));
+        theirs.write_all(&[TLS_HANDSHAKE, 3, 1]).await.unwrap();
+        let mut read = [0; 8];
+        assert!(futures_util::poll!(std::pin::pin!(server.read(&mut read))).is_pending(), "the rest is still to come");
+        server.shutdown().await.unwrap();
+        assert_eq!(theirs.read(&mut read).await.unwrap(), 0, "the peer sees the end");
+        assert_eq!(server.read(&mut read).await.unwrap_err().kind(), io::ErrorKind::NotConnected);
+    }
+}

@@ -102,7 +102,12 @@ impl Peer {
 
     pub(crate) async fn write_raw(&mut self, bytes: &[u8]) {
         // The client may be gone; the test looks at what the client says.
-        drop(self.frames.get_mut().write_all(bytes).await);
+        drop(self.try_write(bytes).await);
+    }
+
+    /// Writes, and says whether somebody was there to take it.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.frames.get_mut().write_all(bytes).await
     }
 
     /// Answers with the request's body.

@@ -92,6 +92,35 @@ async fn a_server_that_goes_on_saying_so_is_believed_and_its_dials_are_paced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn servers_behind_one_address_that_go_away_in_turn_cost_no_pause() {
+    let (client, mut peers, wire) = client(1 << 20);
+    spawn(async move {
+        loop {
+            let mut peer = peers.next().await;
+            spawn(async move {
+                let began = Instant::now();
+                while let Some(request) = peer.read().await {
+                    if began.elapsed() < Duration::from_secs(20) {
+                        peer.answer(&request).await;
+                    } else {
+                        peer.write(go_away(&request)).await;
+                    }
+                }
+            });
+        }
+    });
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(600) {
+        let asked = Instant::now();
+        let answer = client.invoke(&to(), request("x"), SECOND).await.expect("another server takes it");
+        assert!(answer.is_success() && asked.elapsed().is_zero(), "{:?} after {:?}", asked.elapsed(), began.elapsed());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let dials = wire.dials.load(Ordering::SeqCst);
+    assert!((29..=31).contains(&dials), "{dials} dials in ten minutes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_is_awaited_elsewhere_gets_the_answer_and_the_next_one_dials() {
     let (client, mut peers, wire) = client(1 << 20);
     let pending = client.submit(&to(), &request("x"), SECOND).await.unwrap();

@@ -9,6 +9,7 @@ mod frames;
 mod going_away;
 mod limits;
 mod line;
+mod lingering;
 mod matching;
 mod oneway;
 mod server;

@@ -3,6 +3,7 @@
 
 mod authority;
 mod client_certificates;
+mod lingering;
 mod peers;
 mod reload;
 mod serving;

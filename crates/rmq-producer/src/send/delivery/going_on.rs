@@ -62,7 +62,7 @@ impl Delivery<'_> {
                 Some(over) => over,
                 None => {
                     let Some(target) = next.take() else { return Err(self.without_queue(tries.into_attempts())) };
-                    let until = retry::attempt_deadline(self.deadline, Instant::now(), tries.left(), self.policy());
+                    let until = retry::attempt_deadline(self.deadline(), Instant::now(), tries.left(), self.policy());
                     sender.attempt(&mut self.account, &self.prepared, self.topic.as_deref(), target, until).await
                 }
             };
@@ -83,28 +83,28 @@ impl Delivery<'_> {
                     (self.again(&mut tries, *attempt).await, failed, doubt)
                 }
             };
-            let again = again && !self.deadline.is_expired();
+            let again = again && !self.deadline().is_expired();
             if let Some(topic) = &self.topic {
                 match doubt {
                     Doubt::None => {}
                     // The next try is worth a fresher route, but not all of the time.
                     Doubt::Proof if again => {
-                        let until = Deadline::after(self.deadline.remaining() / 3);
+                        let until = Deadline::after(self.deadline().remaining() / 3);
                         sender.instance.renew_stale(&topic.route, until).await;
                     }
                     Doubt::Hint | Doubt::Proof => sender.instance.suspect_route(&topic.route),
                 }
             }
-            if !again || self.deadline.is_expired() {
+            if !again || self.deadline().is_expired() {
                 break;
             }
             // A route that was refreshed meanwhile is the better one to choose from.
-            if let Ok(fresh) = sender.topic(self.prepared.message().topic_shared(), self.deadline).await {
+            if let Ok(fresh) = sender.topic(self.prepared.message().topic_shared(), self.deadline()).await {
                 fixed = fixed.map(|target| sender.same_again(&target, &fresh));
                 self.topic = Some(fresh);
             }
             // A look-up may have taken what was left: an attempt without time would hide why the last one failed.
-            if self.deadline.is_expired() {
+            if self.deadline().is_expired() {
                 break;
             }
             if let Some((broker, reason)) = failed {
@@ -127,7 +127,7 @@ impl Delivery<'_> {
 
     /// Decides whether another try follows a failed attempt, and waits where it has to come later.
     async fn again(&self, tries: &mut Tries, attempt: Attempt) -> bool {
-        let (sender, deadline) = (self.sender(), self.deadline);
+        let (sender, deadline) = (self.sender(), self.deadline());
         let mut next = attempt.error().map_or(Next::Stop, |error| retry::after(error, self.policy()));
         let is_static = self.topic.as_ref().is_some_and(|topic| topic.route.publish.is_static());
         if self.is_fixed && !is_static && attempt.error().is_some_and(stale_route::is_wrong_queue) {
@@ -178,7 +178,7 @@ impl Delivery<'_> {
 
     fn result(&self, good: Good, tried: Attempts) -> SendResult {
         let Good { attempt: stored_by, stored: Stored { status, queue_id, queue_offset }, answer } = good;
-        let (message_id, elapsed) = (self.prepared.message_id(), self.deadline.since().elapsed());
+        let (message_id, elapsed) = (self.prepared.message_id(), self.since.elapsed());
         let receipt = Receipt { status, queue_id, queue_offset, message_id, stored_by, elapsed };
         SendResult::new(receipt, answer).after(tried.into_boxed())
     }
@@ -189,7 +189,7 @@ impl Delivery<'_> {
         let over = match self.reach(first).await {
             Ok(First { progress: Progress::Over(over), .. }) => Ok(over),
             Ok(First { target, .. }) => {
-                let (topic, deadline) = (self.topic.as_deref(), self.deadline);
+                let (topic, deadline) = (self.topic.as_deref(), self.deadline());
                 Ok(sender.attempt_oneway(&mut self.account, &self.prepared, topic, target, deadline).await)
             }
             Err(error) => Err(error),
@@ -230,19 +230,23 @@ impl Delivery<'_> {
                 return Err(self.refused(Failure::Message(error.into())));
             }
         }
-        let topic = match sender.topic(&name, self.deadline).await {
+        let topic = match sender.topic(&name, self.deadline()).await {
             Ok(topic) => topic,
             Err(error) => {
                 let error = error.of_topic(&sender.namespace.unwrap_shared(&name));
                 return Err(self.failed(Failure::Route(error), Attempts::None));
             }
         };
-        Ok(First { target: self.settle(topic)?, progress: Progress::ToBegin })
+        self.settle(topic)?;
+        match self.account.take_target() {
+            Some(target) => Ok(First { target, progress: Progress::ToBegin }),
+            None => Err(self.without_queue(Attempts::None)),
+        }
     }
 
     async fn prepare(&mut self) -> Result<(), SendError> {
         let sender = self.sender();
-        match self.account.before(self.prepared.message(), self.deadline.since()) {
+        match self.account.before(self.prepared.message(), self.since) {
             Ok(None) => {}
             Ok(Some(edited)) => {
                 let valid = edited.validate(&sender.limits);
@@ -257,8 +261,8 @@ impl Delivery<'_> {
             return Err(self.refused(Failure::Message(error)));
         }
         let body = self.prepared.message().body().clone();
-        let compressed = sender.compress(&body, self.deadline).await;
-        sender.prepare(&mut self.prepared, compressed, sender.instance.remoting().clock().now_millis());
+        let compressed = sender.compress(&body, self.deadline()).await;
+        sender.prepare(&mut self.prepared, compressed, sender.clock.now_millis());
         self.stage = Stage::Prepared;
         Ok(())
     }

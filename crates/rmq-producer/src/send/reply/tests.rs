@@ -55,7 +55,13 @@ fn an_answer_becomes_what_java_makes_of_it() {
         match read_it(&command) {
             Ok(Stored { status, queue_id, queue_offset }) => {
                 let ids = Arc::new(UniqueIdGenerator::new([10, 9, 9, 9].into(), 1, 7));
-                let destination = Destination { topic: "T".into(), broker_name: "broker-a".into(), address: None, ids };
+                let destination = Destination {
+                    topic: "T".into(),
+                    broker_name: "broker-a".into(),
+                    logical: None,
+                    address: None,
+                    ids,
+                };
                 let receipt = Receipt {
                     status,
                     message_id: MessageId::Given("".into()),
@@ -65,7 +71,7 @@ fn an_answer_becomes_what_java_makes_of_it() {
                         destination: Arc::new(destination),
                         queue_id: 1,
                         elapsed: Duration::ZERO,
-                        special: None,
+                        asked: None,
                     },
                     elapsed: Duration::ZERO,
                 };

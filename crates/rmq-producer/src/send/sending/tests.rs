@@ -17,6 +17,8 @@ struct Step {
     message: What,
     aim: To,
     way: Way,
+    /// Whether it says itself how long it may take.
+    bounded: bool,
     retries: Option<u8>,
     /// What the next requests meet, and how many of them.
     fault: Option<(Meets, u64)>,
@@ -220,7 +222,10 @@ async fn send(producer: &Producer, step: &Step) -> String {
     };
     macro_rules! aimed {
         ($request:expr) => {{
-            let mut request = $request.timeout(Duration::from_secs(2));
+            let mut request = $request;
+            if step.bounded {
+                request = request.timeout(Duration::from_secs(2));
+            }
             if let Some(queue) = queue {
                 request = request.to(queue);
             }
@@ -278,8 +283,8 @@ fn step() -> impl Strategy<Value = Step> {
         Just(M::Delay),
     ];
     let fault = proptest::option::weighted(0.4, (meets, 1_u64..4));
-    (message, aim, way, proptest::option::weighted(0.3, 0_u8..3), fault)
-        .prop_map(|(message, aim, way, retries, fault)| Step { message, aim, way, retries, fault })
+    (message, aim, way, any::<bool>(), proptest::option::weighted(0.3, 0_u8..3), fault)
+        .prop_map(|(message, aim, way, bounded, retries, fault)| Step { message, aim, way, bounded, retries, fault })
 }
 
 fn setting() -> impl Strategy<Value = Setting> {
@@ -300,7 +305,8 @@ proptest! {
 
 #[test]
 fn the_short_way_is_taken_by_all_but_the_first_send() {
-    let step = Step { message: What::Plain, aim: To::Any, way: Way::Awaited, retries: None, fault: None };
+    let step =
+        Step { message: What::Plain, aim: To::Any, way: Way::Awaited, bounded: false, retries: None, fault: None };
     let setting = Setting { v1: false, binary: false, namespace: 2, hooked: false, two_brokers: true };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime of one thread");
@@ -321,4 +327,26 @@ fn the_short_way_is_taken_by_all_but_the_first_send() {
     });
     let steps = [step];
     assert_eq!(play(&setting, &steps, false), play(&setting, &steps, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_over_holds_no_room_even_if_its_future_is_kept() {
+    let cluster = TestCluster::builder().memory().topic("orders", 4).start().await.expect("it starts");
+    let producer = Producer::builder("pg").name_servers(cluster.name_servers()).connector(cluster.connector());
+    let producer = producer.start().await.expect("the cluster answers");
+    let mut kept = Vec::new();
+    for _ in 0..10 {
+        let mut sending = producer.send(message(What::Plain)).into_future();
+        (&mut sending).await.expect("stored");
+        assert_eq!(producer.metrics().queued_bytes, 0);
+        let again = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut sending).poll(cx).is_pending())).await;
+        assert!(again, "there is no second result");
+        kept.push(sending);
+    }
+    let metrics = producer.metrics();
+    assert_eq!((metrics.accepted, metrics.stored, metrics.in_flight, metrics.dropped), (10, 10, 0, 0));
+    let report = tokio::time::timeout(Duration::from_secs(1), producer.shutdown(Duration::from_secs(3))).await;
+    assert!(report.is_ok(), "nothing is waited for");
+    drop(kept);
+    assert_eq!(producer.metrics(), metrics);
 }

@@ -154,7 +154,7 @@ impl Wait for Written {
         born_timestamp: i64,
         _: &Context<'_>,
     ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
-        delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline)
+        delivery.sender().try_call_oneway(&delivery.prepared, target, born_timestamp, delivery.deadline())
     }
 
     fn ended_at(_: &PendingWrite) -> Instant {

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{AnswerReader, KEPT, LAYOUTS};
-use crate::answer::Answer;
+use crate::answer::{Answer, Kept};
 use crate::codec::{FrameLimits, decode_frame, encode_head};
 use crate::{FrameError, HeaderEncoding, RemotingCommand, ResponseCode};
 
@@ -55,7 +55,13 @@ enum Read {
 
 fn read(reader: &mut AnswerReader, wire: &mut BytesMut) -> Result<Option<Read>, FrameError> {
     let (mut answers, mut alike, mut rest) = (Vec::new(), Vec::new(), wire.clone());
-    let count = reader.read_alike(&mut rest, 2, |answer| alike.push((answer.opaque, answer.answer().into_command())));
+    let mut kept = Kept::default();
+    let count = reader.read_alike(&mut rest, 2, |answer| {
+        answer.put_texts(&mut kept)?;
+        answer.put_rest(&mut kept);
+        alike.extend(kept.take().map(|whole| (answer.opaque, whole.into_command())));
+        Some(())
+    });
     assert_eq!(alike.len(), count);
     let request = reader.read(wire, &FrameLimits::default(), &mut answers)?;
     let answer = answers.pop();
@@ -212,12 +218,16 @@ fn answers_like_earlier_ones_are_handed_out_as_far_as_the_first_other_one_and_no
         for cut in [0, 1] {
             let whole = frames.concat();
             let mut input = BytesMut::from(&whole[..whole.len() - cut]);
-            let (mut next, mut counts) = (2000, Vec::new());
+            let (mut next, mut counts, mut kept) = (2000, Vec::new(), Kept::default());
             while counts.last() != Some(&0) {
                 counts.push(reader.read_alike(&mut input, 20, |alike| {
                     assert_eq!(alike.opaque, next);
-                    assert_eq!(alike.answer().into_command(), stored(next.unsigned_abs(), encoding));
+                    alike.put_texts(&mut kept)?;
+                    alike.put_rest(&mut kept);
+                    let answer = kept.take().map(Answer::into_command);
+                    assert_eq!(answer, Some(stored(next.unsigned_abs(), encoding)));
                     next += 1;
+                    Some(())
                 }));
             }
             assert_eq!((counts, next), (vec![20, 20, 10, 0], 2050));
@@ -226,6 +236,27 @@ fn answers_like_earlier_ones_are_handed_out_as_far_as_the_first_other_one_and_no
             let opaques: Vec<_> = answers.iter().map(Answer::opaque).collect();
             assert_eq!(opaques, if cut == 0 { vec![2050, 2051] } else { vec![2050] });
         }
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_taken_over_stays_where_it_is() {
+    for encoding in BOTH {
+        let mut reader = AnswerReader::default();
+        for n in 1000..1010 {
+            compare(&mut reader, &frame(&stored(n, encoding)));
+        }
+        let mut input =
+            BytesMut::from(&(2000..2005).map(|n| frame(&stored(n, encoding))).collect::<Vec<_>>().concat()[..]);
+        let mut room = 3;
+        let count = reader.read_alike(&mut input, 20, |_| {
+            room -= 1;
+            (room >= 0).then_some(())
+        });
+        assert_eq!(
+            (count, &input[..]),
+            (3, &[frame(&stored(2003, encoding)), frame(&stored(2004, encoding))].concat()[..])
+        );
     }
 }
 
