@@ -59,14 +59,9 @@ pub(crate) mod sealed {
         ) -> Result<(), FrameError>;
 
         /// Writes what `encode_head` appends for a request that is answered, if that can be done in place. `None`: it cannot, or breaks a
-        /// limit, or there is less room than [`head_room`](Self::head_room).
+        /// limit, or there is too little room.
         fn write_head<'p>(&self, _opaque: i32, _limits: &FrameLimits, _pen: Pen<'p>) -> Option<Pen<'p>> {
             None
-        }
-
-        /// Bytes of room that `write_head` needs at most.
-        fn head_room(&self) -> usize {
-            0
         }
 
         /// Whether its header was made beforehand, with all that every request of the client has in it.

@@ -50,6 +50,7 @@ enum Header {
 
 /// The request of one attempt, whatever it is.
 pub(super) enum Request<'a> {
+    Usual(FilledRequest<'a, 3>),
     Plain(FilledRequest<'a, 5>),
     Retry(FilledRequest<'a, 6>),
     RetryAtMost(FilledRequest<'a, 7>),
@@ -120,12 +121,31 @@ impl Sender {
         kept: &'a mut KeptText,
         born_timestamp: i64,
     ) -> Option<FilledRequest<'a, 3>> {
+        let (template, stamp) = self.usual_template(target, prepared)?;
+        Some(self.fill_usual(template, stamp, target, prepared, kept, born_timestamp))
+    }
+
+    /// The template of a usual message, and the end of its unique id.
+    #[inline(always)]
+    fn usual_template<'a>(&self, target: &'a Target, prepared: &Prepared) -> Option<(&'a RequestTemplate<3>, u64)> {
         let header = target.lane.header.get_or_init(|| self.header(&target.lane));
         let (Ok(Header::Plain(headers)), 0, 0) = (header, prepared.sys_flag, prepared.flag()) else { return None };
-        let stamp = PropertyText::stamp(prepared, &self.ids)?;
+        Some((&headers.0, PropertyText::stamp(prepared, &self.ids)?))
+    }
+
+    #[inline(always)]
+    fn fill_usual<'a>(
+        &'a self,
+        template: &'a RequestTemplate<3>,
+        stamp: u64,
+        target: &Target,
+        prepared: &'a Prepared,
+        kept: &'a mut KeptText,
+        born_timestamp: i64,
+    ) -> FilledRequest<'a, 3> {
         let rest = self.property_text.rest(prepared, kept);
         let values = [born_timestamp.into(), FieldValue::Stamped { stamp, rest }, target.queue_id.into()];
-        Some(headers.0.fill(values, prepared.body()))
+        template.fill(values, prepared.body())
     }
 
     /// Makes the request of one attempt, whatever it is.
@@ -139,6 +159,9 @@ impl Sender {
         kept: &'a mut KeptText,
         born_timestamp: i64,
     ) -> Result<Request<'a>, FrameError> {
+        if let Some((template, stamp)) = self.usual_template(target, prepared) {
+            return Ok(Request::Usual(self.fill_usual(template, stamp, target, prepared, kept, born_timestamp)));
+        }
         let header = match target.lane.header.get_or_init(|| self.header(&target.lane)) {
             Ok(header) => header,
             Err(error) => return Err(error.clone()),
@@ -216,6 +239,7 @@ impl Sender {
 impl Request<'_> {
     pub(super) fn frame(&self) -> &dyn RequestFrame {
         match self {
+            Self::Usual(request) => request,
             Self::Plain(request) => request,
             Self::Retry(request) => request,
             Self::RetryAtMost(request) => request,

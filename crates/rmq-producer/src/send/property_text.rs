@@ -135,10 +135,8 @@ thread_local! {
 
 #[inline]
 fn put(name: &str, value: &str, text: &mut HeaderText) {
-    text.push(name);
-    text.push_char(NAME_VALUE_SEPARATOR);
-    text.push(value);
-    text.push_char(PROPERTY_SEPARATOR);
+    text.push_with(name, NAME_VALUE_SEPARATOR);
+    text.push_with(value, PROPERTY_SEPARATOR);
 }
 
 fn wait_text(wait: bool) -> &'static str {

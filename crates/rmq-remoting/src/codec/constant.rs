@@ -42,7 +42,7 @@ impl Constant {
     }
 }
 
-const SHORT: usize = 64;
+const SHORT: usize = 32;
 
 #[cfg(test)]
 mod tests {

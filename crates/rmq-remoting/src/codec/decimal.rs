@@ -71,7 +71,7 @@ pub(super) fn ten_digits(value: u32) -> [u8; 10] {
 
 /// Writes the digits of a time in milliseconds, which has thirteen from 2001 to 2286. Many requests have the same, so the last one is kept.
 #[inline]
-pub(super) fn put_millis(value: u64, place: &mut [u8; 13]) -> Option<()> {
+pub(super) fn put_millis(value: i64, place: &mut [u8; 13]) -> Option<()> {
     if LAST_MILLIS.get() != value {
         make_millis(value)?;
     }
@@ -80,20 +80,20 @@ pub(super) fn put_millis(value: u64, place: &mut [u8; 13]) -> Option<()> {
 }
 
 #[cold]
-fn make_millis(value: u64) -> Option<()> {
-    if !(OF_THIRTEEN..OF_FOURTEEN).contains(&value) {
+fn make_millis(millis: i64) -> Option<()> {
+    if !(OF_THIRTEEN..OF_FOURTEEN).contains(&millis) {
         return None;
     }
-    let mut digits = [0; 13];
+    let (mut digits, value) = ([0; 13], millis.unsigned_abs());
     digits[..5].copy_from_slice(&eight_digits(value / OF_NINE)[3..]);
     digits[5..].copy_from_slice(&eight_digits(value % OF_NINE));
     DIGITS_OF_MILLIS.set(digits);
-    LAST_MILLIS.set(value);
+    LAST_MILLIS.set(millis);
     Some(())
 }
 
 thread_local! {
-    static LAST_MILLIS: Cell<u64> = const { Cell::new(OF_THIRTEEN) };
+    static LAST_MILLIS: Cell<i64> = const { Cell::new(OF_THIRTEEN) };
     static DIGITS_OF_MILLIS: Cell<[u8; 13]> = const { Cell::new(*b"1000000000000") };
 }
 
@@ -140,8 +140,8 @@ const ZEROS: u64 = u64::from_be_bytes([b'0'; 8]);
 /// The first number of nine digits.
 const OF_NINE: u64 = 100_000_000;
 const OF_TEN: u32 = 1_000_000_000;
-const OF_THIRTEEN: u64 = 1_000_000_000_000;
-const OF_FOURTEEN: u64 = 10_000_000_000_000;
+const OF_THIRTEEN: i64 = 1_000_000_000_000;
+const OF_FOURTEEN: i64 = 10_000_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -175,8 +175,10 @@ mod tests {
             put_decimal(&mut out, value);
             let expected = value.to_string();
             assert_eq!(String::from_utf8(out).unwrap(), format!("x{expected}"));
+            let of = |width: usize| (expected.len() == width && value >= 0).then_some(expected.as_bytes());
+            let mut digits = [0; 13];
+            assert_eq!(put_millis(value, &mut digits).map(|()| &digits[..]), of(13), "{value}");
             let Ok(value) = u64::try_from(value) else { continue };
-            let of = |width: usize| (expected.len() == width).then_some(expected.as_bytes());
             let mut room = [0; 32];
             let written = write(value, Pen::new(&mut room)).map(|pen| 32 - pen.left());
             assert_eq!(written, Some(expected.len()).filter(|_| value < OF_NINE));
@@ -186,8 +188,6 @@ mod tests {
                 assert_eq!(is_of_ten(value), expected.len() == 10, "{value}");
                 assert_eq!(ten_digits(value).as_slice(), format!("{value:010}").as_bytes());
             }
-            let mut digits = [0; 13];
-            assert_eq!(put_millis(value, &mut digits).map(|()| &digits[..]), of(13), "{value}");
         }
     }
 }

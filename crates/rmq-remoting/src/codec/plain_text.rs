@@ -64,24 +64,6 @@ pub(super) fn is_usual_block<const N: usize>(block: &[u8; N]) -> bool {
     !most.iter().fold(false, |odd, most| odd | (*most > b'Z' - b'0'))
 }
 
-/// Whether all bytes are between `0` and `Z`: as [`is_usual_block`], of a text of eight to sixteen bytes, and quicker to tell. Any other length
-/// counts as one that is not.
-#[inline]
-pub(super) fn is_capitals(text: &[u8]) -> bool {
-    // Two words that overlap.
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) if text.len() <= 16 => (not_capitals(*first) | not_capitals(*last)) & HIGH == 0,
-        _ => false,
-    }
-}
-
-/// Has the high bit of some byte, if not all eight are between `0` and `Z`. Up to the first that is not, nothing is carried.
-#[inline]
-fn not_capitals(word: [u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(word);
-    word | word.wrapping_sub(LOW * u64::from(b'0')) | word.wrapping_add(LOW * u64::from(0x7F - b'Z'))
-}
-
 /// Marks a byte that is not plain with the high bit: by reckoning, for comparisons would not be made side by side.
 #[inline]
 fn mark_odd(byte: u8) -> u8 {
@@ -149,21 +131,6 @@ mod tests {
                     let mut block = [filling; 40];
                     block[at] = byte;
                     assert_eq!(is_usual_block(&block), is_usual, "{block:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn capitals_are_they_digits_and_what_stands_between_them() {
-        for length in 0..20 {
-            for at in 0..length {
-                for byte in 0..=u8::MAX {
-                    let mut text = vec![if at % 2 == 0 { b'0' } else { b'Z' }; length];
-                    text[at] = byte;
-                    let expected = (8..=16).contains(&length) && (b'0'..=b'Z').contains(&byte);
-                    assert_eq!(is_capitals(&text), expected, "{byte} at {at} of {length}");
-                    assert!(!expected || is_plain(&text), "{byte}");
                 }
             }
         }

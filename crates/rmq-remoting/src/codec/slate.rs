@@ -40,34 +40,38 @@ impl Slate {
         self.filled = 0;
     }
 
+    /// Appends what `write` writes, if there is room. `None`: there is not, or it wrote nothing that counts.
+    #[inline(always)]
+    pub(crate) fn try_write(&mut self, write: impl FnOnce(Pen<'_>) -> Option<Pen<'_>>) -> Option<usize> {
+        let room = self.bytes.get_mut(self.filled..)?;
+        let before = room.len();
+        let written = before - write(Pen::new(room))?.left();
+        self.filled += written;
+        Some(written)
+    }
+
     /// Appends what `write` writes, which needs no more room than `needs` says. `None`: it wrote nothing that counts, although there was room.
     #[inline]
     pub(crate) fn write(
         &mut self,
-        needs: impl Fn() -> usize,
+        needs: impl FnOnce() -> usize,
         write: impl Fn(Pen<'_>) -> Option<Pen<'_>>,
     ) -> Option<usize> {
-        loop {
-            let room = self.bytes.get_mut(self.filled..)?;
-            let before = room.len();
-            if let Some(pen) = write(Pen::new(room)) {
-                let written = before - pen.left();
-                self.filled += written;
-                return Some(written);
-            }
-            self.make_room(needs())?;
+        match self.try_write(&write) {
+            None if self.make_room(needs()) => self.try_write(write),
+            written => written,
         }
     }
 
-    /// `None`: there is as much already.
+    /// Makes room for that many bytes, unless there is.
     #[cold]
-    fn make_room(&mut self, needs: usize) -> Option<()> {
+    pub(crate) fn make_room(&mut self, needs: usize) -> bool {
         if self.bytes.len() - self.filled >= needs {
-            return None;
+            return false;
         }
         // By as much as there is, so that it does not grow often.
         self.bytes.resize(self.filled + needs.max(self.filled.clamp(FIRST, MOST)), 0);
-        Some(())
+        true
     }
 
     /// Appends what `write` appends to a `Vec`; nothing on an error. Returns its length.

@@ -14,6 +14,8 @@ use crate::codec::{Pen, Slate};
 const COPY_BELOW: usize = 4 * 1024;
 /// A tail that grew larger than this is given back to the allocator once it is empty.
 const KEEP_AT_MOST: usize = 1 << 20;
+/// Room behind a body that was not copied, so that the next head is written in place.
+const HEAD_ROOM: usize = 1024;
 pub(crate) const MAX_SLICES: usize = 64;
 
 #[derive(Default)]
@@ -36,7 +38,7 @@ impl OutBuffer {
         body: &Bytes,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let copied: &[u8] = if body.len() < COPY_BELOW { body } else { &[] };
+        let copied = copied(body);
         let mut added = self.tail.append_with(|out| {
             encode(out)?;
             out.extend_from_slice(copied);
@@ -50,16 +52,11 @@ impl OutBuffer {
         Ok(added)
     }
 
-    /// Appends a frame whose head is written in place, with `head_room` bytes of room at most. `None`: it could not be; nothing was appended.
-    #[inline]
-    pub(crate) fn try_push(
-        &mut self,
-        body: &Bytes,
-        head_room: impl Fn() -> usize,
-        write: impl Fn(Pen<'_>) -> Option<Pen<'_>>,
-    ) -> Option<usize> {
-        let copied: &[u8] = if body.len() < COPY_BELOW { body } else { &[] };
-        let mut added = self.tail.write(|| head_room() + copied.len(), |pen| write(pen)?.slice(copied))?;
+    /// Appends a frame whose head is written in place. `None`: it could not be, or there is no room; nothing was appended.
+    #[inline(always)]
+    pub(crate) fn try_push(&mut self, body: &Bytes, write: impl FnOnce(Pen<'_>) -> Option<Pen<'_>>) -> Option<usize> {
+        let copied = copied(body);
+        let mut added = self.tail.try_write(|pen| write(pen)?.slice(copied))?;
         if copied.len() < body.len() {
             self.share(body);
             added += body.len();
@@ -108,6 +105,7 @@ impl OutBuffer {
     /// Appends a body without a copy of it.
     fn share(&mut self, body: &Bytes) {
         self.close_tail();
+        self.tail.make_room(HEAD_ROOM);
         self.segments.push_back(body.clone());
     }
 
@@ -132,6 +130,12 @@ impl OutBuffer {
         }
         self.len += first.len;
     }
+}
+
+/// What of a body is copied.
+#[inline]
+fn copied(body: &Bytes) -> &[u8] {
+    if body.len() < COPY_BELOW { body } else { &[] }
 }
 
 #[cfg(test)]
@@ -186,9 +190,10 @@ mod tests {
         for round in 0..40_u8 {
             let head = [round; 300];
             for body in &bodies {
-                let added = buffer.try_push(body, || head.len(), |pen| pen.slice(&head));
+                buffer.tail.make_room(head.len() + COPY_BELOW);
+                let added = buffer.try_push(body, |pen| pen.slice(&head));
                 assert_eq!(added, Some(head.len() + body.len()));
-                assert_eq!(buffer.try_push(body, || head.len(), |pen| pen.slice(&head).and(None)), None);
+                assert_eq!(buffer.try_push(body, |pen| pen.slice(&head).and(None)), None);
                 push(&mut buffer, b"pushed", body);
                 expected.extend([&head[..], body, b"pushed", body].concat());
             }

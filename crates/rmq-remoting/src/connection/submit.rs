@@ -124,7 +124,7 @@ impl Shared {
         };
         let limits = &self.settings.config.frame_limits;
         let body = request.body();
-        let written = state.out.try_push(body, || request.head_room(), |pen| request.write_head(opaque, limits, pen));
+        let written = state.out.try_push(body, |pen| request.write_head(opaque, limits, pen));
         match written {
             Some(added) => state.enqueued += added as u64,
             None => {

@@ -1,6 +1,7 @@
 //! JSON numbers and strings, written without allocating.
 
 use crate::codec::decimal::put_decimal;
+use crate::codec::pen::Pen;
 use crate::codec::plain_text::{has_escape, is_escaped, to_escape};
 
 /// Appends `value` in decimal.
@@ -32,6 +33,32 @@ pub(crate) fn is_raw(text: &[u8]) -> bool {
             _ => !text.iter().fold(false, |odd, byte| odd | is_escaped(*byte)),
         },
     }
+}
+
+/// Writes a text that stands between quotes as it is. `None`: it does not, or there is not enough room.
+#[inline]
+pub(crate) fn write_raw<'p>(text: &[u8], pen: Pen<'p>) -> Option<Pen<'p>> {
+    // Most texts are short: they are looked at and written as two blocks that overlap.
+    if let (Some(first), Some(last), ..=32) = (text.first_chunk::<16>(), text.last_chunk::<16>(), text.len()) {
+        if has_escape(first) | has_escape(last) {
+            return None;
+        }
+        return pen.block(*first, text.len() - 16)?.block(*last, 16);
+    }
+    if let (Some(first), Some(last), ..=16) = (text.first_chunk::<8>(), text.last_chunk::<8>(), text.len()) {
+        if to_escape(u64::from_le_bytes(*first)) | to_escape(u64::from_le_bytes(*last)) != 0 {
+            return None;
+        }
+        return pen.block(*first, text.len() - 8)?.block(*last, 8);
+    }
+    if let (Some(first), Some(last), ..=8) = (text.first_chunk::<4>(), text.last_chunk::<4>(), text.len()) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        if to_escape(both) != 0 {
+            return None;
+        }
+        return pen.block(*first, text.len() - 4)?.block(*last, 4);
+    }
+    if is_raw(text) { pen.slice(text) } else { None }
 }
 
 /// Appends what stands between the quotes of `text`.
@@ -149,6 +176,10 @@ mod tests {
             let one_by_one = text.chars().map(escaped_char).flat_map(|(bytes, length)| bytes.into_iter().take(length));
             assert_eq!(out[6..], one_by_one.collect::<Vec<u8>>());
             assert_eq!(is_raw(text.as_bytes()), out[6..] == *text.as_bytes());
+            let mut room = vec![0; text.len() + 16];
+            let left = write_raw(text.as_bytes(), Pen::new(&mut room)).map(|pen| pen.left());
+            assert_eq!(left, is_raw(text.as_bytes()).then_some(16));
+            assert!(left.is_none() || room.starts_with(text.as_bytes()));
             let quoted = format!("\"{}\"", std::str::from_utf8(&out[6..]).unwrap());
             assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text, "{quoted}");
         }

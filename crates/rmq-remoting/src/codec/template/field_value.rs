@@ -63,11 +63,11 @@ impl<'a> FieldValue<'a> {
 }
 
 impl FieldValue<'_> {
-    /// The number, if it is one, and not negative.
+    /// The number, if it is one.
     #[inline]
-    pub(super) fn number(&self) -> Option<u64> {
+    pub(super) fn number(&self) -> Option<i64> {
         match self {
-            Self::Number(number) => u64::try_from(*number).ok(),
+            Self::Number(number) => Some(*number),
             Self::Text(_) | Self::Header(_) | Self::Stamped { .. } => None,
         }
     }
@@ -78,9 +78,16 @@ impl FieldValue<'_> {
     pub(super) fn write_json<'p>(&self, pen: Pen<'p>) -> Option<Pen<'p>> {
         match self {
             Self::Number(number) => decimal::write(u64::try_from(*number).ok()?, pen),
-            Self::Text(text) => write_raw(text.as_bytes(), pen),
+            text => text.write_json_text(pen),
+        }
+    }
+
+    #[inline(never)]
+    fn write_json_text<'p>(&self, pen: Pen<'p>) -> Option<Pen<'p>> {
+        match self {
+            Self::Text(text) => json::writer::write_raw(text.as_bytes(), pen),
             Self::Header(text) => pen.slice(text.carried(HeaderEncoding::Json)?),
-            Self::Stamped { .. } => None,
+            Self::Number(_) | Self::Stamped { .. } => None,
         }
     }
 
@@ -97,15 +104,6 @@ impl FieldValue<'_> {
         };
         *length = i32::try_from(before - pen.left()).ok()?.to_be_bytes();
         Some(pen)
-    }
-
-    /// Bytes of room that it needs, if it needs no escapes.
-    pub(super) fn room(&self) -> usize {
-        match self {
-            Self::Number(_) => NUMBER,
-            Self::Text(text) => NUMBER + text.len(),
-            Self::Header(text) | Self::Stamped { rest: text, .. } => NUMBER + text.len(),
-        }
     }
 
     /// Appends what stands between the quotes of a JSON header.
@@ -159,12 +157,6 @@ fn put_stamp(out: &mut Vec<u8>, stamp: u64) {
     out.extend_from_slice(&digits);
 }
 
-/// Writes a text, if nothing of it has to be escaped. Not part of the hot way: what is sent often comes as [`HeaderText`].
-#[inline(never)]
-fn write_raw<'p>(text: &[u8], pen: Pen<'p>) -> Option<Pen<'p>> {
-    if json::writer::is_raw(text) { pen.text(text) } else { None }
-}
-
 impl From<i32> for FieldValue<'_> {
     fn from(number: i32) -> Self {
         Self::Number(number.into())
@@ -197,5 +189,3 @@ impl<'a> From<&'a HeaderText> for FieldValue<'a> {
 
 /// The bits of a stamp.
 const STAMP: u64 = (1 << 48) - 1;
-/// More than a number and its length, or a stamp, need.
-const NUMBER: usize = 32;

@@ -4,7 +4,7 @@
 /// anything.
 ///
 /// Where it is said how its values mostly look, a place of their width is kept for them, which makes a request quicker to write. Other values
-/// are as good, only slower; so is a stamped field behind one that may hold anything.
+/// are as good, only slower. A template has places for one time and one stamped field, if they are its first ones, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenField {

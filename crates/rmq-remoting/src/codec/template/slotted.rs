@@ -13,37 +13,27 @@ use super::super::hexadecimal::put_twelve_digits;
 use super::super::pen::Pen;
 use super::super::{HEAD, LENGTH_WORD, MAX_HEADER, MAX_LENGTH, decimal, type_byte};
 use super::FieldValue;
-use super::recorder::{Hole, Recorded};
+use super::recorder::{Hole, Recorded, StampSlot};
 use crate::{FrameLimits, HeaderEncoding};
 
 #[derive(Clone, Debug)]
-pub(super) struct Slotted<const N: usize> {
+pub(super) struct Slotted {
     encoding: HeaderEncoding,
-    /// Begins with the two words of lengths, of which only the type byte is there. All places in it are counted from its beginning.
+    /// Begins with the two words of lengths, of which only the type byte is there. Places in it are counted from its beginning.
     front: Box<[u8]>,
-    /// Of the values, in their order.
-    places: [Place; N],
+    /// Where the first value is, if it is a time.
+    millis: Option<usize>,
+    /// Where the next one is, if it is stamped.
+    stamp: Option<StampSlot>,
+    /// What is constant before each of the others.
+    gaps: Box<[Constant]>,
     back: Box<[u8]>,
     opaque: Opaque,
     /// Where the ext block of a binary header begins.
     block: Option<usize>,
 }
 
-/// Where a value goes.
-#[derive(Clone, Debug)]
-enum Place {
-    /// It is the earlier one of two with the same name.
-    Nowhere,
-    /// Thirteen digits in the front.
-    Millis { at: usize },
-    /// Twelve digits in the front, and a text behind it. `text` is where the whole text begins in the front of a binary header.
-    Stamp { at: usize, text: Option<usize> },
-    /// Behind all that is before it and this piece.
-    Json { before: Constant },
-    /// The same with its length.
-    Binary { before: Constant },
-}
-
+/// Where its slot is.
 #[derive(Clone, Copy, Debug)]
 enum Opaque {
     /// Four bytes.
@@ -52,66 +42,48 @@ enum Opaque {
     InBack(usize),
 }
 
-impl<const N: usize> Slotted<N> {
-    /// `None`: its parts stand in an unusual order.
-    pub(super) fn new(recorded: &Recorded, encoding: HeaderEncoding) -> Option<Self> {
+impl Slotted {
+    /// For that many values. `None`: they do not all stand in the header, or in another order.
+    pub(super) fn new(recorded: &Recorded, values: usize, encoding: HeaderEncoding) -> Option<Self> {
         let Recorded { bytes, millis, stamp, opaque, block, holes } = recorded;
         let front = holes.first().map_or(bytes.len(), |(at, _)| *at);
         let back = holes.last().map_or(bytes.len(), |(at, _)| *at);
-        let opaque = match (*opaque)? {
-            at if encoding == HeaderEncoding::Rocketmq => Opaque::InFront(HEAD + at),
-            at => Opaque::InBack(at.checked_sub(back)?),
+        let value = |hole: &Hole| match hole {
+            Hole::Json(index) | Hole::Binary(index) => Some(*index),
+            Hole::Opaque => None,
         };
-        let mut places = [const { Place::Nowhere }; N];
-        if let Some((at, index)) = millis {
-            places[*index] = Place::Millis { at: HEAD + at };
+        let slots = millis.iter().map(|(_, index)| Some(*index));
+        let all = slots.chain(holes.iter().map(|(_, hole)| value(hole)));
+        if !all.eq((0..values).map(Some)) || stamp.is_some_and(|stamp| stamp.index != usize::from(millis.is_some())) {
+            return None;
         }
-        let (mut end, mut last) = (front, None);
-        for (at, hole) in holes {
-            let before = Constant::new(&bytes[end..*at]);
-            let (index, place) = match (hole, stamp) {
-                (Hole::Json(index), Some(stamp)) if stamp.index == *index => {
-                    (*index, Place::Stamp { at: HEAD + stamp.at, text: None })
-                }
-                (Hole::Binary(index), Some(stamp)) if stamp.index == *index => {
-                    (*index, Place::Stamp { at: HEAD + stamp.at, text: Some(HEAD + stamp.text) })
-                }
-                (Hole::Json(index), _) => (*index, Place::Json { before }),
-                (Hole::Binary(index), _) => (*index, Place::Binary { before }),
-                (Hole::Opaque, _) => return None,
-            };
-            // A stamp is in the front, and what stands in holes is written in the order of the values.
-            let is_in_order = last.is_none_or(|last| last < index && !matches!(place, Place::Stamp { .. }));
-            if !is_in_order {
-                return None;
-            }
-            places[index] = place;
-            (end, last) = (*at, Some(index));
+        let mut pieces = Vec::new();
+        let mut begin = front;
+        for (end, _) in holes {
+            pieces.push(Constant::new(&bytes[begin..*end]));
+            begin = *end;
         }
+        // The rest of a stamped value comes right behind the front.
+        let gaps = pieces.split_off(usize::from(stamp.is_some()));
         let lengths = (u64::from(type_byte(encoding)) << TYPE_BYTE).to_be_bytes();
         Some(Self {
             encoding,
             front: [&lengths, &bytes[..front]].concat().into(),
-            places,
+            millis: millis.map(|(at, _)| HEAD + at),
+            stamp: stamp.map(|stamp| StampSlot { text: HEAD + stamp.text, at: HEAD + stamp.at, ..stamp }),
+            gaps: gaps.into(),
             back: bytes[back..].into(),
-            opaque,
+            opaque: match encoding {
+                HeaderEncoding::Json => Opaque::InBack((*opaque)?.checked_sub(back)?),
+                HeaderEncoding::Rocketmq => Opaque::InFront(HEAD + (*opaque)?),
+            },
             block: block.map(|block| HEAD + block),
         })
     }
 
-    /// Bytes of room that the head needs.
-    pub(super) fn room(&self, values: &[FieldValue<'_>]) -> usize {
-        let pieces = self.places.iter().map(|place| match place {
-            Place::Json { before } | Place::Binary { before } => before.room(),
-            Place::Nowhere | Place::Millis { .. } | Place::Stamp { .. } => 0,
-        });
-        let values = values.iter().map(FieldValue::room);
-        self.front.len() + pieces.chain(values).sum::<usize>() + self.back.len()
-    }
-
     /// Writes length word, header length word and header, for a frame with `body` bytes of body.
     #[inline(always)]
-    pub(super) fn write<'p>(
+    pub(super) fn write<'p, const N: usize>(
         &self,
         values: &[FieldValue<'_>; N],
         opaque: i32,
@@ -121,24 +93,26 @@ impl<const N: usize> Slotted<N> {
     ) -> Option<Pen<'p>> {
         let before = pen.left();
         let (front, mut pen) = pen.piece(&self.front)?;
-        for (place, value) in self.places.iter().zip(values) {
-            pen = match place {
-                Place::Millis { at } => {
-                    decimal::put_millis(value.number()?, slot(front, *at)?)?;
-                    pen
-                }
-                Place::Stamp { at, text } => {
-                    let (stamp, rest) = value.stamped()?;
-                    put_twelve_digits(stamp, slot(front, *at)?);
-                    if let Some(text) = text {
-                        put_length(front, *text, front.len() + rest.len())?;
-                    }
-                    if rest.len() == 0 { pen } else { pen.slice(rest.carried(self.encoding)?)? }
-                }
-                Place::Json { before } => value.write_json(before.write(pen)?)?,
-                Place::Binary { before } => value.write_binary(before.write(pen)?)?,
-                Place::Nowhere => pen,
+        let mut values = values.iter();
+        if let Some(at) = self.millis {
+            decimal::put_millis(values.next()?.number()?, slot(front, at)?)?;
+        }
+        if let Some(StampSlot { text, at, .. }) = self.stamp {
+            let (stamp, rest) = values.next()?.stamped()?;
+            put_twelve_digits(stamp, slot(front, at)?);
+            if self.encoding == HeaderEncoding::Rocketmq {
+                put_length(front, text, front.len() + rest.len())?;
             }
+            if rest.len() > 0 {
+                pen = pen.slice(rest.carried(self.encoding)?)?;
+            }
+        }
+        for gap in &self.gaps {
+            let (value, behind_gap) = (values.next()?, gap.write(pen)?);
+            pen = match self.encoding {
+                HeaderEncoding::Json => value.write_json(behind_gap)?,
+                HeaderEncoding::Rocketmq => value.write_binary(behind_gap)?,
+            };
         }
         let (back, pen) = pen.piece(&self.back)?;
         match self.opaque {
@@ -154,12 +128,16 @@ impl<const N: usize> Slotted<N> {
         }
 
         let (header, total) = (head - HEAD, head + body);
-        let length = u32::try_from(total - LENGTH_WORD).ok()?;
-        if header > MAX_HEADER.min(limits.max_header_bytes) || total > limits.max_frame_bytes || length > MAX_LENGTH {
+        if header > MAX_HEADER
+            || total > MAX_FRAME
+            || header > limits.max_header_bytes
+            || total > limits.max_frame_bytes
+        {
             return None;
         }
+        let lengths = ((total - LENGTH_WORD) as u64) << 32 | header as u64;
         let words = front.first_chunk_mut()?;
-        *words = (u64::from(length) << 32 | u64::from_be_bytes(*words) | header as u64).to_be_bytes();
+        *words = (u64::from_ne_bytes(*words) | lengths.to_be()).to_ne_bytes();
         Some(pen)
     }
 }
@@ -176,5 +154,7 @@ fn put_length(front: &mut [u8], begin: usize, end: usize) -> Option<()> {
     Some(())
 }
 
+/// The longest frame that its length word can announce.
+const MAX_FRAME: usize = LENGTH_WORD + MAX_LENGTH as usize;
 /// Where the type byte stands in the two words of lengths, in bits.
 const TYPE_BYTE: u32 = 24;
