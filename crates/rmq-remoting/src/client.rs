@@ -7,6 +7,7 @@ mod calling;
 mod calls;
 mod line;
 mod oneway;
+mod party;
 mod requests;
 mod shutdown;
 
@@ -37,6 +38,7 @@ use crate::stats::RemotingStats;
 pub use builder::RemotingClientBuilder;
 pub use line::Line;
 pub(crate) use oneway::OnewayRoom;
+pub use party::Party;
 pub use shutdown::RemotingShutdownReport;
 
 /// Sends requests to name servers, brokers, or any peer that speaks the protocol. Cheap to clone; clones share everything.
@@ -65,6 +67,7 @@ struct Inner {
     oneway_room: Room,
     events: broadcast::Sender<ConnectionEvent>,
     random: Arc<Random>,
+    parties: party::PartyNumbers,
 }
 
 impl Drop for Inner {
@@ -111,7 +114,12 @@ impl RemotingClient {
 
     /// Returns the way to `to`, for whoever sends there again and again: a request by it need not look for its connection.
     pub fn line(&self, to: &Endpoint) -> Line {
-        Line::new(self.clone(), to.clone())
+        Line::new(self.clone(), to.clone(), None)
+    }
+
+    /// Makes a party: one of several users of this client, whose requests can be ended by themselves.
+    pub fn party(&self) -> Party {
+        Party::new(self.clone(), self.inner.parties.next())
     }
 
     /// Dials `to` unless there is an open connection.

@@ -9,6 +9,7 @@
 //! Inside holds: frames are appended whole, under the lock, so that a cancelled caller cannot cut one; a slot exists exactly as long as
 //! its call, or as an orphan without body until its answer comes; nothing is awaited and no user code runs under the lock.
 
+mod badge;
 mod call;
 mod driver;
 mod linger;
@@ -43,6 +44,7 @@ use crate::processor::Processor;
 use crate::request_frame::RequestFrame;
 use crate::room::Room;
 use crate::stats::Counters;
+pub(crate) use badge::Badge;
 pub(crate) use call::{Call, OnewayWrite};
 use out_buffer::OutBuffer;
 use slots::Slots;
@@ -266,6 +268,18 @@ impl Connection {
         self.shared.end(ConnectionEnd::Closed);
     }
 
+    /// Ends what is on it for a party that has ended, and for nobody else.
+    pub(crate) fn cut_off(&self, badge: &Badge) {
+        let mut wakers = Vec::new();
+        {
+            let mut state = self.shared.state.lock();
+            state.slots.cut_off(badge.number(), &mut wakers);
+            // Each of them looks whose it is.
+            wakers.extend(std::mem::take(&mut state.oneways).into_values());
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     pub(crate) fn downgrade(&self) -> WeakConnection {
         WeakConnection { shared: Arc::downgrade(&self.shared) }
     }
@@ -313,7 +327,7 @@ impl Connection {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<Answer, RemotingError> {
-        self.call(request, deadline.into()).await?.await
+        self.call(request, deadline.into(), None).await?.await
     }
 
     /// Puts a request on the connection, waiting for room.
@@ -321,6 +335,7 @@ impl Connection {
         &self,
         request: &F,
         deadline: Deadline,
+        badge: Option<&Badge>,
     ) -> Result<Call, RemotingError> {
         let started = Instant::now();
         if deadline.instant() <= started {
@@ -328,7 +343,7 @@ impl Connection {
         }
         let mut turn = None;
         loop {
-            match self.shared.submit(request, deadline, None, turn.as_ref()) {
+            match self.shared.submit(request, deadline, None, turn.as_ref(), badge) {
                 Ok(slot) => return Ok(Call::new(Arc::clone(&self.shared), slot, deadline.since(), None)),
                 Err(Refused::NoPlace) => turn = Some(self.turn(deadline, started).await?),
                 Err(Refused::Full) => self.wait_writable(deadline, started).await?,
@@ -353,7 +368,7 @@ impl Connection {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RemotingError> {
-        self.oneway(request, deadline.into(), Instant::now()).await?.await
+        self.oneway(request, deadline.into(), Instant::now(), None).await?.await
     }
 
     /// Puts a oneway request on the connection, waiting for room.
@@ -362,13 +377,14 @@ impl Connection {
         request: &F,
         deadline: Deadline,
         started: Instant,
+        badge: Option<&Arc<Badge>>,
     ) -> Result<OnewayWrite, RemotingError> {
         if deadline.is_expired() {
             return Err(RemotingError::DeadlineExpired);
         }
         loop {
-            match self.shared.submit_oneway(request) {
-                Ok(frame) => return Ok(OnewayWrite::new(Arc::clone(&self.shared), frame, deadline, started)),
+            match self.shared.submit_oneway(request, badge) {
+                Ok(frame) => return Ok(OnewayWrite::new(Arc::clone(&self.shared), frame, deadline, started, badge)),
                 Err(Refused::NoPlace | Refused::Full) => self.wait_writable(deadline, started).await?,
                 Err(Refused::Ended(cause)) => return Err(self.shared.lost(*cause, false)),
                 Err(Refused::Failed(error)) => return Err(*error),
@@ -400,6 +416,11 @@ impl WeakConnection {
     #[inline]
     pub(crate) fn upgrade(&self) -> Option<Connection> {
         self.shared.upgrade().map(|shared| Connection { shared })
+    }
+
+    /// Whether others keep it, and be it for a call.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.shared.strong_count() > 0
     }
 }
 

@@ -39,7 +39,7 @@ mod version;
 #[cfg(feature = "acl")]
 pub use acl::{AclHook, Credentials, CredentialsError, CredentialsProvider, CredentialsSource, KeyFile};
 pub use answer::{Answer, AnswerFields, FieldText};
-pub use client::{Line, RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
+pub use client::{Line, Party, RemotingClient, RemotingClientBuilder, RemotingShutdownReport};
 pub use clock::{Random, SystemClock, WallClock};
 pub use code::{RequestCode, ResponseCode};
 pub use codec::{

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::clock::Random;
-use crate::connection::{Connection, Settings};
+use crate::connection::{Connection, Settings, WeakConnection};
 use crate::connector::Connector;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
@@ -27,6 +27,8 @@ pub(crate) struct Pool {
     random: Arc<Random>,
     events: broadcast::Sender<ConnectionEvent>,
     entries: Mutex<HashMap<Endpoint, Entry, BuildHasherDefault<OwnHash>>>,
+    /// All connections on which something may be under way, those that their address has given up among them.
+    living: Mutex<Vec<WeakConnection>>,
 }
 
 #[derive(Default)]
@@ -90,7 +92,8 @@ impl Pool {
         random: Arc<Random>,
         events: broadcast::Sender<ConnectionEvent>,
     ) -> Arc<Self> {
-        Arc::new(Self { settings, connector, random, events, entries: Mutex::default() })
+        let (entries, living) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { settings, connector, random, events, entries, living })
     }
 
     /// Returns the open connection to `to`, dialling if there is none.
@@ -171,6 +174,18 @@ impl Pool {
             .collect()
     }
 
+    /// Every connection on which something may be under way. One that is missing is handed to nobody before this look has ended.
+    pub(crate) fn living(&self) -> Vec<Connection> {
+        self.living.lock().iter().filter_map(WeakConnection::upgrade).collect()
+    }
+
+    /// Takes note of a new connection, and forgets those that are no more. To be called before anybody else knows it.
+    fn enrol(&self, connection: &Connection) {
+        let mut living = self.living.lock();
+        living.retain(WeakConnection::is_kept);
+        living.push(connection.downgrade());
+    }
+
     fn look(self: &Arc<Self>, to: &Endpoint) -> Found {
         let now = Instant::now();
         let mut entries = self.entries.lock();
@@ -221,6 +236,9 @@ impl Pool {
                 Err(_) => Dialled::TimedOut(limit),
             },
         };
+        if let Dialled::Open(connection) = &dialled {
+            self.enrol(connection);
+        }
         {
             let mut entries = self.entries.lock();
             let entry = entries.entry(to.clone()).or_default();
@@ -331,5 +349,42 @@ impl Current {
 impl Entry {
     fn is_forgotten(&self, now: Instant) -> bool {
         self.current.is_none() && self.dial.is_none() && self.retry_at.is_none_or(|at| at + HEALTHY_AFTER <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RemotingConfig;
+    use crate::connector::{BoxFuture, Stream};
+
+    struct Silence;
+
+    impl Connector for Silence {
+        fn connect(&self, _: &Endpoint) -> BoxFuture<'static, io::Result<Stream>> {
+            Box::pin(async { Ok(Stream::boxed(tokio::io::duplex(64).0)) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_that_are_no_more_are_forgotten_and_those_that_are_kept_are_not() {
+        let settings = Settings::new(RemotingConfig::default(), HashMap::new(), None);
+        let (events, random) = (broadcast::channel(1).0, Arc::new(Random::new(Some(1))));
+        let pool = Pool::new(settings, Arc::new(Silence), random, events);
+        let to = Endpoint::parse("broker:10911").unwrap();
+        let mut kept = Vec::new();
+        for number in 0..100 {
+            let connection = pool.get(&to, Deadline::after(Duration::from_secs(100))).await.unwrap();
+            if number < 5 {
+                kept.push(connection.clone());
+            }
+            connection.close();
+            drop(connection);
+            while pool.open(&to).is_some() {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(pool.living().len() >= kept.len());
+        assert!(pool.living.lock().len() <= kept.len() + 2, "{}", pool.living.lock().len());
     }
 }

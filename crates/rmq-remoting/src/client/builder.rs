@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use super::party::PartyNumbers;
 use super::{Inner, RemotingClient};
 use crate::clock::Random;
 use crate::code::RequestCode;
@@ -82,7 +83,8 @@ impl RemotingClientBuilder {
         let connector = self.connector.unwrap_or_else(|| Arc::new(TcpConnector));
         let pool = Pool::new(Arc::clone(&settings), connector, Arc::clone(&random), events.clone());
         let (hooks, fields) = (self.hooks.into(), self.fields.into());
-        let inner = Inner { settings, pool, hooks, fields, oneway_room, events, random };
+        let parties = PartyNumbers::default();
+        let inner = Inner { settings, pool, hooks, fields, oneway_room, events, random, parties };
         Ok(RemotingClient { inner: Arc::new(inner) })
     }
 }

@@ -56,9 +56,8 @@ impl RemotingClient {
         let mut calling = self.call(to, request, deadline);
         if !self.takes(request) {
             let command = request.to_command();
-            calling.stage = Stage::Hooked(Box::pin(async move {
-                self.invoke(to.endpoint(), command, deadline).await.map(Answer::from)
-            }));
+            calling.stage =
+                Stage::Hooked(Box::pin(async move { self.invoke_by(to, command, deadline).await.map(Answer::from) }));
         }
         calling
     }

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::line::To;
 use super::{Inner, RemotingClient};
-use crate::connection::Call;
+use crate::connection::{Badge, Call};
 use crate::deadline::Deadline;
+use crate::endpoint::Endpoint;
 use crate::error::{ConnectionEnd, RemotingError, RoomLimit};
 use crate::request_frame::RequestFrame;
 use crate::room::{Permit, Room};
@@ -27,7 +28,7 @@ impl RemotingClient {
         let bytes = request.body().len() + HEADER_ESTIMATE;
         let Some(permit) = self.inner.settings.room.try_acquire(bytes) else { return Ok(None) };
         let Some(connection) = to.open(&self.inner.pool) else { return Ok(None) };
-        connection.try_call(request, deadline, waker, permit)
+        connection.try_call(request, deadline, waker, permit, to.badge().map(|badge| &**badge))
     }
 
     /// Puts a request on the connection to `to`, waiting for whatever has to be waited for.
@@ -37,12 +38,23 @@ impl RemotingClient {
         request: &F,
         deadline: Deadline,
     ) -> Result<Call, RemotingError> {
+        let badge = to.badge().map(|badge| &**badge);
+        Badge::unless_ended(badge, self.start(to.endpoint(), request, deadline, badge)).await
+    }
+
+    async fn start<F: RequestFrame + ?Sized>(
+        &self,
+        to: &Endpoint,
+        request: &F,
+        deadline: Deadline,
+        badge: Option<&Badge>,
+    ) -> Result<Call, RemotingError> {
         self.check_open()?;
         let bytes = request.body().len() + HEADER_ESTIMATE;
         let permit = room(&self.inner.settings.room, self.inner.limit(), bytes, deadline).await?;
         loop {
-            let connection = self.inner.pool.get(to.endpoint(), deadline).await?;
-            match connection.call(request, deadline).await {
+            let connection = self.inner.pool.get(to, deadline).await?;
+            match connection.call(request, deadline, badge).await {
                 Ok(mut call) => {
                     call.hold(permit.keep());
                     return Ok(call);

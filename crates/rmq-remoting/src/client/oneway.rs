@@ -1,10 +1,14 @@
 //! Requests that have no answer: done once they are written.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::calls::{HEADER_ESTIMATE, is_stale, room};
+use super::line::To;
 use super::{Inner, RemotingClient};
 use crate::command::RemotingCommand;
+use crate::connection::Badge;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{RemotingError, RoomLimit};
@@ -69,15 +73,7 @@ impl RemotingClient {
         request: &F,
         deadline: impl Into<Deadline>,
     ) -> Result<PendingWrite, RemotingError> {
-        let deadline = deadline.into();
-        if self.takes(request) {
-            self.check_open()?;
-            return self.start_oneway(to, request, deadline).await;
-        }
-        let mut request = request.to_command();
-        request.mark_oneway();
-        self.before(to, &mut request)?;
-        self.start_oneway(to, &request, deadline).await
+        self.submit_oneway_by(to, request, deadline.into()).await
     }
 
     /// As [`submit_oneway`](Self::submit_oneway), at once or not at all; see [`try_submit`](Self::try_submit).
@@ -91,22 +87,59 @@ impl RemotingClient {
         request: &F,
         deadline: Deadline,
     ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
+        self.try_submit_oneway_by(to, request, deadline)
+    }
+
+    pub(super) async fn submit_oneway_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<PendingWrite, RemotingError> {
+        if self.takes(request) {
+            self.check_open()?;
+            return self.start_oneway(to, request, deadline).await;
+        }
+        let mut request = request.to_command();
+        request.mark_oneway();
+        self.before(to.endpoint(), &mut request)?;
+        self.start_oneway(to, &request, deadline).await
+    }
+
+    pub(super) fn try_submit_oneway_by<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
         if self.takes(request) { self.try_start_oneway(to, request, deadline) } else { Ok(None) }
     }
 
     /// Puts a oneway request on the connection to `to`.
-    async fn start_oneway<F: RequestFrame + ?Sized>(
+    async fn start_oneway<T: To + ?Sized, F: RequestFrame + ?Sized>(
+        &self,
+        to: &T,
+        request: &F,
+        deadline: Deadline,
+    ) -> Result<PendingWrite, RemotingError> {
+        let badge = to.badge();
+        let started = self.wait_to_start_oneway(to.endpoint(), request, deadline, badge);
+        Badge::unless_ended(badge.map(|badge| &**badge), started).await
+    }
+
+    async fn wait_to_start_oneway<F: RequestFrame + ?Sized>(
         &self,
         to: &Endpoint,
         request: &F,
         deadline: Deadline,
+        badge: Option<&Arc<Badge>>,
     ) -> Result<PendingWrite, RemotingError> {
         let started = Instant::now();
         let bytes = request.body().len() + HEADER_ESTIMATE;
         let permit = room(&self.inner.oneway_room, self.inner.oneway_limit(), bytes, deadline).await?;
         loop {
             let connection = self.inner.pool.get(to, deadline).await?;
-            match connection.oneway(request, deadline, started).await {
+            match connection.oneway(request, deadline, started, badge).await {
                 Ok(write) => return Ok(PendingWrite::new(write, OnewayRoom::new(self, permit.keep()))),
                 Err(error) if is_stale(&error) => {}
                 Err(error) => return Err(self.inner.settings.closed_or(error)),
@@ -115,16 +148,16 @@ impl RemotingClient {
     }
 
     /// The usual case of a oneway request. `None`: something has to be waited for.
-    fn try_start_oneway<F: RequestFrame + ?Sized>(
+    fn try_start_oneway<T: To + ?Sized, F: RequestFrame + ?Sized>(
         &self,
-        to: &Endpoint,
+        to: &T,
         request: &F,
         deadline: Deadline,
     ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
         let bytes = request.body().len() + HEADER_ESTIMATE;
         let Some(permit) = self.inner.oneway_room.try_acquire(bytes) else { return Ok(None) };
-        let Some(connection) = self.inner.pool.open(to) else { return Ok(None) };
-        let write = connection.try_oneway(request, deadline)?;
+        let Some(connection) = to.open(&self.inner.pool) else { return Ok(None) };
+        let write = connection.try_oneway(request, deadline, to.badge())?;
         Ok(write.map(|write| PendingWrite::new(write, OnewayRoom::new(self, permit.keep()))))
     }
 }

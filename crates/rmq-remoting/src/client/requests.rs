@@ -33,16 +33,10 @@ impl RemotingClient {
     pub async fn invoke(
         &self,
         to: &Endpoint,
-        mut request: RemotingCommand,
+        request: RemotingCommand,
         deadline: impl Into<Deadline>,
     ) -> Result<RemotingCommand, RemotingError> {
-        let deadline = deadline.into();
-        self.before(to, &mut request)?;
-        let outcome = self.call(to, &request, deadline).await.map(RemotingCommand::from);
-        for hook in &*self.inner.hooks {
-            hook.after_response(to, &request, outcome.as_ref());
-        }
-        outcome
+        self.invoke_by(to, request, deadline.into()).await
     }
 
     /// As [`invoke`](Self::invoke), for any form of a request, which is neither cloned nor kept, and without a map of the answer's
@@ -104,6 +98,20 @@ impl RemotingClient {
         context: &Context<'_>,
     ) -> Result<Option<PendingAnswer>, Box<RemotingError>> {
         self.try_submit_by(to, request, deadline, context)
+    }
+
+    pub(super) async fn invoke_by<T: To + ?Sized>(
+        &self,
+        to: &T,
+        mut request: RemotingCommand,
+        deadline: Deadline,
+    ) -> Result<RemotingCommand, RemotingError> {
+        self.before(to.endpoint(), &mut request)?;
+        let outcome = self.call(to, &request, deadline).await.map(RemotingCommand::from);
+        for hook in &*self.inner.hooks {
+            hook.after_response(to.endpoint(), &request, outcome.as_ref());
+        }
+        outcome
     }
 
     pub(super) async fn submit_by<T: To + ?Sized, F: RequestFrame + ?Sized>(

@@ -12,7 +12,7 @@ use parking_lot::MutexGuard;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::slots::{Found, SlotKey};
-use super::{RETIRED, Shared, State};
+use super::{Badge, RETIRED, Shared, State};
 use crate::answer::Answer;
 use crate::code::ResponseCode;
 use crate::deadline::Deadline;
@@ -58,7 +58,7 @@ impl Call {
     #[cold]
     fn look_again(&self, mut state: MutexGuard<'_, State>, cx: &Context<'_>) -> Poll<Result<Answer, RemotingError>> {
         match state.slots.look(self.slot) {
-            Found::Waiting { start } | Found::Expired { start } if state.ended.is_some() => {
+            Found::Waiting { start } | Found::Expired { start } | Found::CutOff { start } if state.ended.is_some() => {
                 let written = start < state.handed;
                 let cause = state.ended.clone().unwrap_or(ConnectionEnd::Closed);
                 drop(state);
@@ -68,6 +68,11 @@ impl Call {
                 drop(state);
                 let addr = Arc::clone(&self.shared.peer);
                 Poll::Ready(Err(RemotingError::Timeout { addr, after: self.since.elapsed() }))
+            }
+            Found::CutOff { .. } => {
+                drop(state);
+                // The connection goes on: what is not written yet will be.
+                Poll::Ready(Err(self.lost(ConnectionEnd::Closed, true)))
             }
             Found::Waiting { .. } => {
                 state.slots.watch(self.slot, cx.waker());
@@ -181,13 +186,21 @@ pub(crate) struct OnewayWrite {
     end: u64,
     deadline: Deadline,
     started: Instant,
+    /// Whose it is, where several share the connection.
+    badge: Option<Arc<Badge>>,
     /// Armed only once there is something to wait for.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl OnewayWrite {
-    pub(super) fn new(shared: Arc<Shared>, (start, end): (u64, u64), deadline: Deadline, started: Instant) -> Self {
-        Self { shared, start, end, deadline, started, timer: None }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        (start, end): (u64, u64),
+        deadline: Deadline,
+        started: Instant,
+        badge: Option<&Arc<Badge>>,
+    ) -> Self {
+        Self { shared, start, end, deadline, started, badge: badge.cloned(), timer: None }
     }
 
     fn look(&self, cx: &Context<'_>) -> Poll<Result<(), RemotingError>> {
@@ -199,6 +212,11 @@ impl OnewayWrite {
             let written = self.start < state.handed;
             drop(state);
             return Poll::Ready(Err(self.shared.lost(cause, written)));
+        }
+        if self.badge.as_ref().is_some_and(|badge| badge.has_ended()) {
+            drop(state);
+            // The connection goes on: what is not written yet will be.
+            return Poll::Ready(Err(self.shared.lost(ConnectionEnd::Closed, true)));
         }
         state.oneways.insert(self.end, cx.waker().clone());
         Poll::Pending

@@ -4,6 +4,7 @@
 //! A slot whose caller left becomes an orphan and is not reused until its answer comes or the connection ends; the generation is the
 //! second line of defence against a late answer.
 
+use std::num::NonZeroU32;
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -40,6 +41,8 @@ pub(crate) struct Slots {
 
 struct Slot {
     generation: i32,
+    /// Whose request it is, where several share the connection.
+    party: Option<NonZeroU32>,
     state: State,
     /// Of a caller who waits.
     waker: Option<Waker>,
@@ -54,6 +57,8 @@ enum State {
     Waiting,
     /// Waits, though its time is over.
     Expired,
+    /// Waits, though its party has ended.
+    CutOff,
     Ready(Place),
     Orphan,
 }
@@ -75,6 +80,7 @@ pub(crate) enum Delivered {
 /// What a caller finds in its slot while there is no answer.
 pub(crate) enum Found {
     Expired { start: u64 },
+    CutOff { start: u64 },
     Waiting { start: u64 },
 }
 
@@ -100,6 +106,7 @@ impl Slots {
             self.free = next;
         }
         slot.generation = (slot.generation + 1) & GENERATION_MASK;
+        slot.party = None;
         slot.state = State::Waiting;
         slot.waker = waker.cloned();
         slot.deadline = deadline;
@@ -109,11 +116,17 @@ impl Slots {
         Some((SlotKey(index), FIRST + ((slot.generation << INDEX_BITS) | low)))
     }
 
+    /// Says whose the request in a slot just taken is.
+    pub(crate) fn claim(&mut self, key: SlotKey, party: NonZeroU32) {
+        self.entries[key.0 as usize].party = Some(party);
+    }
+
     /// Makes one more slot, if there may be more.
     #[cold]
     fn grow(&mut self, deadline: Instant) -> Option<()> {
         let index = u32::try_from(self.entries.len()).ok().filter(|index| *index <= INDEX_MASK.unsigned_abs())?;
-        self.entries.push(Slot { generation: 0, state: State::Free(index + 1), waker: None, deadline, start: 0 });
+        let state = State::Free(index + 1);
+        self.entries.push(Slot { generation: 0, party: None, state, waker: None, deadline, start: 0 });
         Some(())
     }
 
@@ -178,6 +191,7 @@ impl Slots {
         match state {
             State::Waiting => Found::Waiting { start: *start },
             State::Expired => Found::Expired { start: *start },
+            State::CutOff => Found::CutOff { start: *start },
             State::Free(_) | State::Orphan | State::Ready(_) => Found::Expired { start: u64::MAX },
         }
     }
@@ -198,7 +212,7 @@ impl Slots {
         let slot = &mut self.entries[key.0 as usize];
         match slot.state {
             State::Ready(_) => drop(self.collect(key).and_then(Kept::take)),
-            State::Waiting | State::Expired => {
+            State::Waiting | State::Expired | State::CutOff => {
                 slot.state = State::Orphan;
                 slot.waker = None;
                 self.live -= 1;
@@ -233,6 +247,16 @@ impl Slots {
         next
     }
 
+    /// Marks every request of a party that waits, and collects whom to wake: the party has ended.
+    pub(crate) fn cut_off(&mut self, party: NonZeroU32, wakers: &mut Vec<Waker>) {
+        for slot in &mut self.entries {
+            if slot.party == Some(party) && matches!(slot.state, State::Waiting) {
+                slot.state = State::CutOff;
+                wakers.extend(slot.waker.take());
+            }
+        }
+    }
+
     /// Collects everyone who waits: the connection has ended.
     pub(crate) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
         wakers.extend(self.entries.iter_mut().filter_map(|slot| slot.waker.take()));
@@ -251,7 +275,8 @@ impl Slot {
 /// The slot of a caller who waits for the answer with this opaque.
 #[inline(always)]
 fn waiting(entries: &mut [Slot], opaque: i32) -> Option<&mut Slot> {
-    known(entries, opaque).map(|(_, slot)| slot).filter(|slot| matches!(slot.state, State::Waiting | State::Expired))
+    let slot = known(entries, opaque).map(|(_, slot)| slot);
+    slot.filter(|slot| matches!(slot.state, State::Waiting | State::Expired | State::CutOff))
 }
 
 /// The slot with this opaque, and its index.
@@ -377,6 +402,36 @@ mod tests {
         assert!(matches!(slots.look(later), Found::Waiting { start: 9 }));
     }
 
+    #[test]
+    fn the_end_of_a_party_marks_what_waits_for_it_and_an_answer_may_still_come() {
+        let mut slots = Slots::default();
+        let mut of = |party: u32| {
+            let taken = slots.take(Instant::now(), 7, Some(Waker::noop())).unwrap();
+            if let Some(party) = NonZeroU32::new(party) {
+                slots.claim(taken.0, party);
+            }
+            taken
+        };
+        let ((first, opaque), (second, late), (other, _), (nobody_s, _)) = (of(1), of(1), of(2), of(0));
+        let mut wakers = Vec::new();
+        slots.cut_off(NonZeroU32::MIN, &mut wakers);
+        assert_eq!(wakers.len(), 2);
+        assert!([first, second].iter().all(|key| matches!(slots.look(*key), Found::CutOff { start: 7 })));
+        assert!([other, nobody_s].iter().all(|key| matches!(slots.look(*key), Found::Waiting { start: 7 })));
+        slots.expire(Instant::now(), &mut wakers);
+        assert!(matches!(slots.look(first), Found::CutOff { .. }), "its time makes no difference");
+        assert!(matches!(deliver(&mut slots, opaque), Delivered::To(None)));
+        assert!(slots.collect(first).and_then(Kept::take).is_some());
+        slots.leave(second);
+        assert!(matches!(deliver(&mut slots, late), Delivered::Late));
+        assert_eq!((slots.live(), slots.orphans()), (2, 0));
+        // Neither is the slot of one that was cut off when it is somebody else's.
+        let (again, _) = slots.take(Instant::now(), 8, None).unwrap();
+        assert_eq!(again, second);
+        slots.cut_off(NonZeroU32::MIN, &mut wakers);
+        assert!(matches!(slots.look(again), Found::Waiting { start: 8 }));
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Step {
         Take,
@@ -386,6 +441,8 @@ mod tests {
         Collect(usize),
         Leave(usize),
         Expire,
+        /// The end of every third request's party.
+        CutOff(u32),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -396,6 +453,7 @@ mod tests {
             4 => (0_usize..12).prop_map(Step::Collect),
             2 => (0_usize..12).prop_map(Step::Leave),
             1 => Just(Step::Expire),
+            1 => (1_u32..3).prop_map(Step::CutOff),
         ]
     }
 
@@ -417,7 +475,11 @@ mod tests {
                 let at = |back: usize| taken.len().checked_sub(back + 1);
                 match step {
                     Step::Take => {
+                        let party = u32::try_from(taken.len() % 3).unwrap();
                         let (key, opaque) = take(&mut slots);
+                        if let Some(party) = NonZeroU32::new(party) {
+                            slots.claim(key, party);
+                        }
                         taken.push((key, opaque, Is::Waiting));
                     }
                     Step::Undo => {
@@ -458,6 +520,11 @@ mod tests {
                     }
                     Step::Expire => {
                         slots.expire(Instant::now(), &mut Vec::new());
+                    }
+                    Step::CutOff(party) => {
+                        if let Some(party) = NonZeroU32::new(party) {
+                            slots.cut_off(party, &mut Vec::new());
+                        }
                     }
                 }
                 let count = |state| taken.iter().filter(|(_, _, is)| *is == state).count();

@@ -11,9 +11,9 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::call::{Call, OnewayWrite};
 use super::out_buffer::{MAX_SLICES, OutBuffer};
-use super::slots::{self, SlotKey};
+use super::slots::{self, SlotKey, Slots};
 use super::turns::Turn;
-use super::{Connection, Flusher, OPEN, Shared, State};
+use super::{Badge, Connection, Flusher, OPEN, Shared, State};
 use crate::codec;
 use crate::command::RemotingCommand;
 use crate::deadline::Deadline;
@@ -39,6 +39,11 @@ impl Refused {
     fn of(error: FrameError) -> Self {
         Self::Failed(Box::new(RemotingError::Encode(error)))
     }
+
+    #[cold]
+    fn party_has_ended() -> Self {
+        Self::Failed(Box::new(RemotingError::Closed))
+    }
 }
 
 impl Connection {
@@ -52,8 +57,9 @@ impl Connection {
         deadline: Deadline,
         waker: &Waker,
         permit: Permit<'_>,
+        badge: Option<&Badge>,
     ) -> Result<Option<Call>, Box<RemotingError>> {
-        match self.shared.submit(request, deadline, Some(waker), None) {
+        match self.shared.submit(request, deadline, Some(waker), None, badge) {
             Ok(slot) => Ok(Some(Call::new(self.shared, slot, deadline.since(), Some(permit.keep())))),
             Err(Refused::Failed(error)) => Err(error),
             Err(Refused::NoPlace | Refused::Full | Refused::Ended(_)) => Ok(None),
@@ -65,16 +71,28 @@ impl Connection {
         self,
         request: &F,
         deadline: Deadline,
+        badge: Option<&Arc<Badge>>,
     ) -> Result<Option<OnewayWrite>, Box<RemotingError>> {
         if deadline.is_expired() {
             return Err(Box::new(RemotingError::DeadlineExpired));
         }
-        match self.shared.submit_oneway(request) {
-            Ok(frame) => Ok(Some(OnewayWrite::new(self.shared, frame, deadline, deadline.since()))),
+        match self.shared.submit_oneway(request, badge) {
+            Ok(frame) => Ok(Some(OnewayWrite::new(self.shared, frame, deadline, deadline.since(), badge))),
             Err(Refused::Failed(error)) => Err(error),
             Err(Refused::NoPlace | Refused::Full | Refused::Ended(_)) => Ok(None),
         }
     }
+}
+
+/// Says whose a request is; or refuses it if that one has ended. Under the lock of the connection, as the end is.
+#[inline(never)]
+fn claim(slots: &mut Slots, key: SlotKey, badge: &Badge) -> Result<(), Refused> {
+    if badge.has_ended() {
+        slots.undo(key);
+        return Err(Refused::party_has_ended());
+    }
+    slots.claim(key, badge.number());
+    Ok(())
 }
 
 impl State {
@@ -98,6 +116,7 @@ impl Shared {
         deadline: Deadline,
         waker: Option<&Waker>,
         turn: Option<&Turn<'_>>,
+        badge: Option<&Badge>,
     ) -> Result<SlotKey, Refused> {
         let at = deadline.instant();
         let mut state = self.state.lock();
@@ -122,6 +141,9 @@ impl Shared {
             // Cannot happen while max_in_flight_per_connection + max_orphans fit into the table.
             return Err(Refused::Full);
         };
+        if let Some(badge) = badge {
+            claim(&mut state.slots, key, badge)?;
+        }
         let limits = &self.settings.config.frame_limits;
         let body = request.body();
         let written = state.out.try_push(body, |pen| request.write_head(opaque, limits, pen));
@@ -152,10 +174,18 @@ impl Shared {
         Ok(key)
     }
 
-    pub(super) fn submit_oneway<F: RequestFrame + ?Sized>(&self, request: &F) -> Result<(u64, u64), Refused> {
+    pub(super) fn submit_oneway<F: RequestFrame + ?Sized>(
+        &self,
+        request: &F,
+        badge: Option<&Arc<Badge>>,
+    ) -> Result<(u64, u64), Refused> {
+        let badge = badge.map(|badge| &**badge);
         let mut state = self.state.lock();
         if !self.takes_requests(&state) {
             return Err(self.refuse(&state));
+        }
+        if badge.is_some_and(Badge::has_ended) {
+            return Err(Refused::party_has_ended());
         }
         let start = state.enqueued;
         let opaque = slots::next_oneway(state.oneway_opaque);

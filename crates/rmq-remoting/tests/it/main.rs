@@ -12,6 +12,7 @@ mod line;
 mod lingering;
 mod matching;
 mod oneway;
+mod party;
 mod server;
 mod server_requests;
 mod sockets;
