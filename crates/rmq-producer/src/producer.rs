@@ -79,7 +79,7 @@ impl Producer {
         self.sender().go_slowly(slowly);
     }
 
-    fn sender(&self) -> &Arc<Sender> {
+    pub(crate) fn sender(&self) -> &Arc<Sender> {
         &self.handle.sender
     }
 

@@ -162,21 +162,15 @@ impl Sender {
         Ok(namespace::unwrapped(route.publish.queues(), &shown).into_owned())
     }
 
-    /// Whether every send goes the boxed way: on connections that siblings share, where each call has to be ended by itself; and in tests that
-    /// hold the two ways against each other.
+    /// Whether every send goes the boxed way, as none does but in tests that hold the two ways against each other.
     #[cfg(test)]
     fn goes_slowly(&self) -> bool {
-        self.instance.is_shared() || self.slowly.load(std::sync::atomic::Ordering::Relaxed)
+        self.slowly.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     #[cfg(test)]
     pub(crate) fn go_slowly(&self, slowly: bool) {
         self.slowly.store(slowly, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    #[cfg(not(test))]
-    fn goes_slowly(&self) -> bool {
-        self.instance.is_shared()
     }
 
     /// Whether hooks want to see every send, or every attempt, at its beginning.

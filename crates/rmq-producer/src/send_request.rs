@@ -138,6 +138,14 @@ pub struct OnewayFuture<'p> {
     sending: Sending<'p, Written>,
 }
 
+#[cfg(test)]
+impl OnewayFuture<'_> {
+    /// Whether its first attempt is encoded, and it is no larger for that.
+    pub(crate) fn is_unboxed(&self) -> bool {
+        self.sending.is_unboxed()
+    }
+}
+
 impl Future for OnewayFuture<'_> {
     type Output = Result<(), SendError>;
 

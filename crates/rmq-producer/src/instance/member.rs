@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rmq_remoting::{
-    Answer, ConnectionEnd, ConnectionEvent, Deadline, Endpoint, InvalidEndpoint, PendingAnswer, PendingWrite, Random,
+    ConnectionEvent, Deadline, Endpoint, InvalidEndpoint, Line, Party, PendingAnswer, PendingWrite, Random,
     RemotingClient, RemotingClientBuilder, RemotingError, RequestFrame,
 };
 use rmq_route::TopicRoute;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::groups::Admission;
@@ -50,7 +49,7 @@ pub(crate) struct Member {
     tasks: Tasks,
     vip_channel: bool,
     /// Ends its calls, where the connections are not its own to close.
-    cut: Option<CancellationToken>,
+    party: Option<Party>,
     has_left: AtomicBool,
 }
 
@@ -178,14 +177,14 @@ impl Member {
     }
 
     fn seated(instance: Arc<ClientInstance>, wishes: &MemberConfig, seat: u64, runtime: Handle) -> Self {
-        let cut = instance.key.is_some().then(CancellationToken::new);
+        let party = instance.key.as_ref().map(|_| instance.remoting.party());
         Self {
             instance,
             group: Arc::clone(&wishes.group),
             seat,
             tasks: Tasks::new(runtime),
             vip_channel: wishes.vip_channel,
-            cut,
+            party,
             has_left: AtomicBool::new(false),
         }
     }
@@ -245,11 +244,6 @@ impl Member {
         self.instance.routes.master(broker_name, self.vip_channel).ok().flatten()
     }
 
-    /// Whether its calls have to be ended one by one when it ends, since others send over the same connections.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.cut.is_some()
-    }
-
     /// Returns the address of a broker's master to which messages go. If no route names one, the topic's route is asked for once more.
     pub(crate) async fn master(
         &self,
@@ -278,48 +272,32 @@ impl Member {
         self.instance.routes.suspect(&route.topic);
     }
 
-    /// Puts a request on the wire; ends early when this producer does.
+    /// Returns the way to `to`: what goes by it ends early when this producer does.
+    pub(crate) fn line(&self, to: &Endpoint) -> Line {
+        match &self.party {
+            None => self.remoting().line(to),
+            Some(party) => party.line(to),
+        }
+    }
+
+    /// Puts a request on the wire; it and its answer end early when this producer does.
     pub(crate) async fn submit(
         &self,
         to: &Endpoint,
         request: &dyn RequestFrame,
         deadline: Deadline,
     ) -> Result<PendingAnswer, RemotingError> {
-        let submitted = self.remoting().submit(to, request, deadline);
-        match &self.cut {
-            None => submitted.await,
-            Some(cut) => cut.run_until_cancelled(submitted).await.unwrap_or(Err(RemotingError::Closed)),
-        }
+        self.line(to).submit(request, deadline).await
     }
 
-    /// Waits for the answer of a request that was [submitted](Self::submit); ends early when this producer does.
-    pub(crate) async fn answer(&self, to: &Endpoint, pending: PendingAnswer) -> Result<Answer, RemotingError> {
-        match &self.cut {
-            None => pending.await,
-            Some(cut) => cut.run_until_cancelled(pending).await.unwrap_or_else(|| Err(cut_off(to))),
-        }
-    }
-
-    /// Puts a request that has no answer on the wire; ends early when this producer does.
+    /// Puts a request that has no answer on the wire; it ends early when this producer does.
     pub(crate) async fn submit_oneway(
         &self,
         to: &Endpoint,
         request: &dyn RequestFrame,
         deadline: Deadline,
     ) -> Result<PendingWrite, RemotingError> {
-        let submitted = self.remoting().submit_oneway(to, request, deadline);
-        match &self.cut {
-            None => submitted.await,
-            Some(cut) => cut.run_until_cancelled(submitted).await.unwrap_or(Err(RemotingError::Closed)),
-        }
-    }
-
-    /// Waits until a request that has no answer is written; ends early when this producer does.
-    pub(crate) async fn written(&self, to: &Endpoint, pending: PendingWrite) -> Result<(), RemotingError> {
-        match &self.cut {
-            None => pending.await,
-            Some(cut) => cut.run_until_cancelled(pending).await.unwrap_or_else(|| Err(cut_off(to))),
-        }
+        self.line(to).submit_oneway(request, deadline).await
     }
 
     /// Starts a send that nobody waits for, from any thread; it ends by itself once this producer has.
@@ -382,8 +360,8 @@ impl Member {
 
     /// Ends its calls: each fails with what is known of it.
     pub(crate) async fn cut_off(&self) {
-        match &self.cut {
-            Some(cut) => cut.cancel(),
+        match &self.party {
+            Some(party) => party.end(),
             None => {
                 self.remoting().close();
                 self.remoting().closed().await;
@@ -402,8 +380,8 @@ impl Member {
         self.tasks.end().await;
         let Unregistered { told, not_told } = self.instance.leave(&self.group, self.seat, deadline).await;
         self.has_left.store(true, Ordering::Release);
-        if let Some(cut) = &self.cut {
-            cut.cancel();
+        if let Some(party) = &self.party {
+            party.end();
         }
         // Each of them ends with an error of its own, now that it can go nowhere.
         self.tasks.sends_over().await;
@@ -428,12 +406,6 @@ enum NotOpened {
     /// The one to be joined has gone, and with it what it knew of the name servers.
     NotAsked,
     Failed(StartFailure),
-}
-
-/// A request that was on its way when its producer ended.
-fn cut_off(to: &Endpoint) -> RemotingError {
-    let addr = Arc::clone(to.as_shared());
-    RemotingError::ConnectionLost { addr, written: true, cause: ConnectionEnd::Closed }
 }
 
 /// What a start that failed may take to undo what it did.

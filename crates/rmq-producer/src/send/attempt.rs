@@ -160,7 +160,7 @@ impl Sender {
             self.instance.submit(address, request.frame(), deadline).await?
         };
         account.encoded();
-        self.instance.answer(address, answer).await
+        answer.await
     }
 
     async fn call_oneway(
@@ -178,7 +178,7 @@ impl Sender {
             self.instance.submit_oneway(address, request.frame(), deadline).await?
         };
         account.encoded();
-        self.instance.written(address, write).await
+        write.await
     }
 
     /// Puts an attempt's request on the wire, at once or not at all.
@@ -222,10 +222,10 @@ impl Sender {
         born_timestamp: i64,
         deadline: Deadline,
     ) -> Result<Option<PendingWrite>, Box<RemotingError>> {
-        let Some(address) = target.lane.address() else { return Ok(None) };
+        let Some(line) = &target.lane.line else { return Ok(None) };
         let mut kept = KeptText::default();
         let request = self.request(target, prepared, &mut kept, born_timestamp).map_err(RemotingError::Encode)?;
-        self.instance.remoting().try_submit_oneway(address, request.frame(), deadline)
+        line.try_submit_oneway(request.frame(), deadline)
     }
 
     async fn address(

@@ -212,6 +212,7 @@ impl<W: Wait> Here<'_, W> {
             }
         }
         delivery.account.open();
+        #[cfg(test)]
         if sender.goes_slowly() {
             return Next::GoOn(None);
         }

@@ -113,7 +113,7 @@ impl Sender {
         match known {
             Some(lane) => Arc::clone(lane),
             None => {
-                let line = address.map(|address| self.instance.remoting().line(&address));
+                let line = address.map(|address| self.instance.line(&address));
                 let counters = self.metrics.broker(broker_name);
                 Arc::new(Lane::new(topic, shown, broker_name, queues_broker, line, counters, &self.ids))
             }

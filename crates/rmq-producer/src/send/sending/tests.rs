@@ -1,5 +1,7 @@
 //! The short way of a send and the boxed one: the same frames, results and counters, whatever happens.
 
+mod siblings;
+
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -76,6 +78,10 @@ struct Setting {
     namespace: u8,
     hooked: bool,
     two_brokers: bool,
+    /// Whether it has a sibling, who shares its connections.
+    shared: bool,
+    /// Whether it ends while sends wait for their answers.
+    cut_off: bool,
 }
 
 struct Noon;
@@ -175,6 +181,13 @@ async fn run(setting: &Setting, steps: &[Step], slowly: bool) -> Seen {
     if setting.hooked {
         builder = builder.rpc_hook(Quiet);
     }
+    let mut sibling = None;
+    if setting.shared {
+        builder = builder.instance_name("shared");
+        let other = builder.clone().producer_group("siblings").start().await.expect("the cluster answers");
+        other.send(Message::new("orders", "a sibling's")).await.expect("it is stored");
+        sibling = Some(other);
+    }
     let producer = builder.start().await.expect("the cluster answers");
     producer.go_slowly(slowly);
     let mut outcomes = Vec::new();
@@ -187,6 +200,12 @@ async fn run(setting: &Setting, steps: &[Step], slowly: bool) -> Seen {
         cluster.clear_faults();
         // What was dropped arrives.
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    if setting.cut_off {
+        outcomes.push(cut_off(&producer, &cluster).await);
+    }
+    if let Some(sibling) = sibling {
+        sibling.send(Message::new("orders", "a sibling's")).await.expect("it is stored");
     }
     let mut frames = Vec::new();
     for broker in cluster.brokers() {
@@ -202,6 +221,28 @@ async fn run(setting: &Setting, steps: &[Step], slowly: bool) -> Seen {
     // A producer has a name that no other one has.
     let metrics = format!("{:?}", producer.metrics()).replace(producer.client_id(), "a client");
     Seen { outcomes, frames, metrics }
+}
+
+/// Ends the producer while sends wait for answers that never come.
+async fn cut_off(producer: &Producer, cluster: &TestCluster) -> String {
+    for code in [RequestCode::SEND_MESSAGE_V2, RequestCode::SEND_MESSAGE] {
+        cluster.on(code, &Fault::silent());
+    }
+    let message = || message(What::Plain);
+    let strict = RetryPolicy::times(2).strict();
+    let long = Duration::from_secs(60);
+    let enqueued = producer.enqueue(message()).timeout(long).await.expect("there is room");
+    let ends = tokio::join!(
+        producer.send(message()).timeout(long).into_future(),
+        producer.send(message()).timeout(long).retries(strict).into_future(),
+        enqueued,
+        async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            producer.shutdown(Duration::from_secs(1)).await
+        }
+    );
+    cluster.clear_faults();
+    format!("{ends:?}")
 }
 
 async fn send(producer: &Producer, step: &Step) -> String {
@@ -289,8 +330,18 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn setting() -> impl Strategy<Value = Setting> {
     let flag = any::<bool>;
-    (flag(), flag(), 0_u8..3, proptest::bool::weighted(0.2), flag())
-        .prop_map(|(v1, binary, namespace, hooked, two_brokers)| Setting { v1, binary, namespace, hooked, two_brokers })
+    let hooked = proptest::bool::weighted(0.2);
+    (flag(), flag(), 0_u8..3, hooked, flag(), flag(), proptest::bool::weighted(0.3)).prop_map(
+        |(v1, binary, namespace, hooked, two_brokers, shared, cut_off)| Setting {
+            v1,
+            binary,
+            namespace,
+            hooked,
+            two_brokers,
+            shared,
+            cut_off,
+        },
+    )
 }
 
 proptest! {
@@ -303,17 +354,22 @@ proptest! {
     }
 }
 
-#[test]
-fn the_short_way_is_taken_by_all_but_the_first_send() {
+/// Sends that wait for nothing but their answers, over connections of the producer's own, or shared ones.
+fn are_short(shared: bool) {
     let step =
         Step { message: What::Plain, aim: To::Any, way: Way::Awaited, bounded: false, retries: None, fault: None };
-    let setting = Setting { v1: false, binary: false, namespace: 2, hooked: false, two_brokers: true };
+    let setting =
+        Setting { v1: false, binary: false, namespace: 2, hooked: false, two_brokers: true, shared, cut_off: false };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().expect("a runtime of one thread");
     runtime.block_on(async {
         let cluster = TestCluster::builder().memory().brokers(2).topic("orders", 4).start().await.expect("it starts");
-        let producer = Producer::builder("pg").name_servers(cluster.name_servers()).connector(cluster.connector());
-        let producer = producer.namespace_v2("ns").start().await.expect("the cluster answers");
+        let builder = Producer::builder("pg").name_servers(cluster.name_servers()).connector(cluster.connector());
+        let mut builder = builder.namespace_v2("ns");
+        if shared {
+            builder = builder.instance_name("shared");
+        }
+        let producer = builder.start().await.expect("the cluster answers");
         for number in 0..20 {
             let mut sending = producer.send(message(step.message)).into_future();
             let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut sending).poll(cx).is_ready())).await;
@@ -327,6 +383,16 @@ fn the_short_way_is_taken_by_all_but_the_first_send() {
     });
     let steps = [step];
     assert_eq!(play(&setting, &steps, false), play(&setting, &steps, true));
+}
+
+#[test]
+fn the_short_way_is_taken_by_all_but_the_first_send() {
+    are_short(false);
+}
+
+#[test]
+fn the_short_way_is_taken_over_shared_connections_too() {
+    are_short(true);
 }
 
 #[tokio::test(start_paused = true)]
