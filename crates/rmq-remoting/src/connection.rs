@@ -13,6 +13,7 @@ mod badge;
 mod call;
 mod driver;
 mod linger;
+mod opaque;
 mod out_buffer;
 mod serve;
 mod slots;

@@ -10,8 +10,9 @@ use parking_lot::MutexGuard;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::call::{Call, OnewayWrite};
+use super::opaque;
 use super::out_buffer::{MAX_SLICES, OutBuffer};
-use super::slots::{self, SlotKey, Slots};
+use super::slots::{SlotKey, Slots};
 use super::turns::Turn;
 use super::{Badge, Connection, Flusher, OPEN, Shared, State};
 use crate::codec;
@@ -188,7 +189,7 @@ impl Shared {
             return Err(Refused::party_has_ended());
         }
         let start = state.enqueued;
-        let opaque = slots::next_oneway(state.oneway_opaque);
+        let opaque = opaque::next_oneway(state.oneway_opaque);
         state.oneway_opaque = opaque;
         let limits = &self.settings.config.frame_limits;
         state.append(request.body(), |out| request.encode_head(opaque, true, out, limits)).map_err(Refused::of)?;
