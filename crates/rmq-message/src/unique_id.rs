@@ -148,26 +148,20 @@ impl UniqueId {
     }
 
     fn stamp(&mut self, time: [u8; 4], counter: u16) {
-        let digits = Self::end(time, counter);
+        let [a, b, c, d, e, f, g, h] = hex::eight_digits(u32::from_be_bytes(time));
+        let [_, _, _, _, i, j, k, l] = hex::eight_digits(counter.into());
         // The place of which is known beforehand.
         let end = match self.length {
             Length::V4 => self.text[..SHORT].last_chunk_mut(),
             Length::V6 => self.text.last_chunk_mut(),
         };
         if let Some(end) = end {
-            *end = digits;
+            *end = [a, b, c, d, e, f, g, h, i, j, k, l];
         }
     }
 
     /// Digits of time and counter.
     const END: usize = 12;
-
-    #[inline]
-    fn end(time: [u8; 4], counter: u16) -> [u8; Self::END] {
-        let [a, b, c, d, e, f, g, h] = hex::eight_digits(u32::from_be_bytes(time));
-        let [_, _, _, _, i, j, k, l] = hex::eight_digits(counter.into());
-        [a, b, c, d, e, f, g, h, i, j, k, l]
-    }
 
     /// Bytes (not digits) that the address takes.
     const fn behind_ip(&self) -> usize {

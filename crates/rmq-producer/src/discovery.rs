@@ -1,7 +1,7 @@
 //! Discovery: where the addresses of the name servers come from, when a fixed list will not do.
 //!
-//! Asked by the first producer of a client at its start, and then again and again, each time within the time of one request. A changed list is taken over while everything runs;
-//! an empty or failed answer changes nothing.
+//! Asked by the first producer of a client at its start, and then again and again, each time within the time of one request. A changed list
+//! is taken over while everything runs; an empty or failed answer changes nothing.
 
 mod address_service;
 mod environment;
